@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser import Chromium, Visit
 from tests.support.processes import eventually
@@ -102,12 +102,16 @@ def test_by_tab_and_enter_from_the_sign_in_to_the_page_before_a_run(chromium: Ch
         visit.page.keyboard.press("Enter")
         tab_to(visit.page, "15 min")  # the first link of the content, without those of the navigation
         visit.open("/console")
-        for name in ("Jobs", "backup_database", "Run now…"):
+        for name, url in (
+            ("Jobs", "/console/jobs"),
+            ("backup_database", "/jobs/backup_database"),
+            ("Run now…", "/jobs/backup_database/run"),
+        ):
             tab_to(visit.page, name)
             visit.page.keyboard.press("Enter")
-            visit.page.wait_for_load_state()
+            visit.page.wait_for_url(f"**{url}")
+            visit.page.locator("main").wait_for()
         tab_to(visit.page, "Run now")
-        assert visit.page.url.endswith("/jobs/backup_database/run")
         assert (visit.errors, visit.foreign) == ([], [])
 
 
@@ -127,12 +131,17 @@ def test_a_refresh_takes_nothing_away(visit: Visit, paths: Paths):
         visit.open(paths[name])
         assert visit.focus_lost_by_a_refresh() == [], name
     visit.open(paths["Overview"])
-    summary = visit.page.locator("details summary").first
-    summary.click()
-    visit.page.evaluate("document.querySelector('.table').scrollLeft = 40; scrollTo(0, 400)")
+    processes, jobs = visit.page.get_by_role("region", name="Processes"), visit.page.locator("#jobs")
+    visit.page.evaluate("document.querySelector('.cards').remove()")  # as if the page were to grow
+    jobs.evaluate("each => each.scrollIntoView()")
+    top, left = jobs.evaluate("each => each.getBoundingClientRect().top"), scrolled_sideways(processes)
+    visit.refresh()
+    assert jobs.evaluate("each => each.getBoundingClientRect().top") == pytest.approx(top, abs=2)
+    assert processes.evaluate("each => each.scrollLeft") == left > 0
+    visit.open(paths["Overview"])
+    visit.page.locator("details summary").first.click()
     visit.refresh()
     assert visit.page.locator("details").first.get_attribute("open") is not None
-    assert visit.page.evaluate("document.querySelector('.table').scrollLeft") == 40
     visit.open(SILENCE)
     visit.page.get_by_label("Reason").fill("the warehouse is moved")
     visit.page.get_by_label("For").select_option("4h")
@@ -140,6 +149,10 @@ def test_a_refresh_takes_nothing_away(visit: Visit, paths: Paths):
     visit.refresh()
     assert visit.page.get_by_label("Reason").input_value() == "the warehouse is moved"
     assert visit.page.get_by_label("For").input_value() == "4h"
+
+
+def scrolled_sideways(region: Locator) -> float:
+    return float(region.evaluate("each => { each.scrollLeft = 40; return each.scrollLeft; }"))
 
 
 def test_a_page_waits_while_somebody_is_in_a_field_or_selects(visit: Visit):
@@ -233,5 +246,6 @@ def test_without_scripts_every_page_is_there_with_times_in_utc(
         for name, path in paths.items():
             visit.open(path)
             assert visit.page.locator("h1").count() == 1, name
-            assert all(text.endswith("UTC") for text in visit.page.locator("time[data-style=clock]").all_inner_texts())
+            times = visit.page.locator("time[data-style=clock]").all_text_contents()
+            assert [each for each in times if not each.endswith("UTC")] == [], name
         visit.page.get_by_text("Times are in UTC").wait_for()

@@ -114,8 +114,8 @@ class Visit:
 
     def refresh(self) -> None:
         """Let the page read itself anew now, and wait until it has."""
-        self.page.evaluate("window.first = document.querySelector('main h1'); dispatchEvent(new Event('online'))")
-        self.page.wait_for_function("!window.first.isConnected")
+        self.page.evaluate("document.querySelector('main h1').className = 'before'; dispatchEvent(new Event('online'))")
+        self.page.locator("h1.before").wait_for(state="detached")
 
     def fragments(self) -> list[str]:
         """Grows by each time that the page is read anew."""
