@@ -132,7 +132,7 @@ def test_a_refresh_takes_nothing_away(visit: Visit, paths: Paths):
         assert visit.focus_lost_by_a_refresh() == [], name
     visit.open(paths["Overview"])
     processes, jobs = visit.page.locator(".table[aria-label=Processes]"), visit.page.locator("#jobs")
-    visit.page.evaluate("document.querySelector('.cards').remove()")  # as if the page were to grow
+    visit.page.evaluate("document.querySelector('.todo').remove()")  # as if the page were to grow
     jobs.evaluate("each => each.scrollIntoView()")
     top, left = jobs.evaluate("each => each.getBoundingClientRect().top"), scrolled_sideways(processes)
     visit.refresh()
