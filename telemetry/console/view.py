@@ -21,6 +21,9 @@ from telemetry.health.report import Report
 T = TypeVar("T")
 _MAX_VALUE: Final = 200
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{1,32}")
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ufffd]")
+"""Control characters, and what has taken the place of those that are no characters."""
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|h|d)?", re.ASCII)
 
 
@@ -54,6 +57,7 @@ class View:
         form: the fields of the form, for an `Action`.
         by: who looks, for what is recorded of a change.
         notes: why values of the query are not used, by their names.
+        shown_notes: the names of those that the page has beside their fields.
         heading: for the browser's tab, where the page's title does not say enough.
         default_window: of a page for which an hour is too short.
     """
@@ -70,6 +74,7 @@ class View:
     notes: dict[str, str] = field(default_factory=dict)
     heading: str = ""
     default_window: Window = DEFAULT_WINDOW
+    shown_notes: set[str] = field(default_factory=set)
 
     @property
     def jobs(self) -> JobControl | None:
@@ -91,8 +96,13 @@ class View:
         return self.now - self.window.seconds
 
     def text(self, name: str, default: str = "") -> str:
-        """A value of the query, cut to a length that a field has."""
-        return self.query.get(name, default).strip()[:_MAX_VALUE]
+        """A value of the query; the default, and a note, for one that no field takes."""
+        given = self.query.get(name, default).strip()
+        if len(given) > _MAX_VALUE:
+            return self._noted(name, f"A value of more than {_MAX_VALUE} characters", default)
+        if _NO_TEXT.search(given):
+            return self._noted(name, f"{given!r} has characters that are no text", default)
+        return given
 
     def choice(self, name: str, choices: Sequence[str], default: str = "") -> str:
         """One of several values; the default, and a note, for another one."""
@@ -100,6 +110,17 @@ class View:
         if not given or given in choices:
             return given or default
         return self._noted(name, f"{given!r} is none of {', '.join(choices)}", default)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Whether something is on: `1` or `0`."""
+        return self.choice(name, ("0", "1"), str(int(default))) == "1"
+
+    def trace_id(self, name: str) -> str:
+        """A trace id, or the beginning of one."""
+        given = self.text(name).lower().removeprefix("0x")
+        if not given or _TRACE_ID.fullmatch(given):
+            return given
+        return self._noted(name, "A trace id has 32 hexadecimal digits, or is the beginning of one", "")
 
     def whole_number(self, name: str, default: int, *, most: int = 1000) -> int:
         """A number from 1 on."""
@@ -123,6 +144,16 @@ class View:
         self.notes[name] = f"{note}: not used."
         return default
 
+    def note(self, name: str) -> str:
+        """Why a value is not used, to be shown beside its field; empty for one that is used."""
+        self.shown_notes.add(name)
+        return self.notes.get(name, "")
+
+    def other_notes(self) -> list[str]:
+        """The notes that are not shown beside a field, with the names of their values."""
+        _ = self.window  # of which there is a note, too
+        return [f"{name}: {note}" for name, note in self.notes.items() if name not in self.shown_notes]
+
     def url(self, path: str = "", /, **query: object) -> str:
         """The URL of a page below the console's own path; the window stays, unless the query has one."""
         kept = {"window": self.query["window"]} if self.query.get("window") in BY_KEY else {}
@@ -131,7 +162,13 @@ class View:
 
     def here(self, **query: object) -> str:
         """The URL of this page with other values of the query; None takes one away."""
-        return self.url(self.path, **{**self.query, **query})
+        used = {name: value for name, value in self.query.items() if name not in self.notes}
+        return self.url(self.path, **{**used, **query})
+
+    @property
+    def signed_out(self) -> str:
+        """The URL of the form to sign in, which says that one is signed out."""
+        return f"{self.mounted_at}{self.frame.root}/sign-in?ended=1"
 
     def static(self, name: str) -> str:
         return f"{self.mounted_at}{self.frame.root}/static/{name}?v={VERSION}"

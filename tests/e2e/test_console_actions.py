@@ -6,9 +6,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import Visit
+from tests.support.browser import Chromium, Visit
 from tests.support.processes import Program, Programs, eventually
-from tests.support.sandboxed_service import SandboxedService
+from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 PATIENCE_MS = 30_000
@@ -67,6 +67,36 @@ def test_an_alert_is_silenced_and_the_silence_is_ended(visit: Visit, running: Sa
     visit.page.get_by_role("button", name="End the silence of wb").click()
     visit.page.get_by_text("The silence of wb has ended.").wait_for()
     assert running.get_json("/alerts")["silences"] == []
+
+
+def test_without_scripts_routes_are_sorted_traces_found_a_job_is_run_and_alerts_are_silenced(
+    chromium: Chromium, running: SandboxedService
+):
+    with chromium.visit(running.service.url, scripts=False) as visit:
+        page = visit.page
+        visit.sign_in(OPS_TOKEN)
+        visit.open("/console/requests")
+        page.get_by_role("link", name="Errors").click()
+        page.locator("th[aria-sort=descending]", has_text="Errors").wait_for()
+
+        visit.open("/console/traces")
+        page.get_by_label("Kind").select_option("job")
+        page.get_by_role("button", name="Find").click()
+        page.get_by_role("link", name=re.compile("^job sync_wb_reviews")).first.wait_for()
+
+        visit.open("/console/jobs/prune_job_runs/run")
+        page.get_by_role("button", name="Run now").click()
+        page.get_by_text("was started.").wait_for()
+
+        visit.open("/console/alerts")
+        page.get_by_text("Silence a component").click()
+        page.get_by_label("Component").fill("ozon")
+        page.get_by_label("Reason").fill("the token is replaced")
+        page.get_by_role("button", name="Silence", exact=True).click()
+        page.get_by_text("Alerts of ozon are silenced for 1h").wait_for()
+        page.get_by_role("button", name="End the silence of ozon").click()
+        page.get_by_text("The silence of ozon has ended.").wait_for()
+        assert (visit.errors, visit.foreign) == ([], [])
 
 
 def test_a_draft_is_published_and_the_page_shows_the_answer(visit: Visit, running: SandboxedService):

@@ -71,7 +71,7 @@ class Gate:
     async def show_form(self, request: Request, telemetry: Telemetry) -> Response:
         if telemetry.settings.ops_token is None or _cookie(telemetry).is_valid(request):
             return RedirectResponse(self._wanted(request), 303, PAGE_HEADERS)
-        return self._form(request)
+        return self._form(request, has_ended=request.query_params.get("ended") == "1")
 
     async def sign_in(self, request: Request, telemetry: Telemetry) -> Response:
         """Check the token of the form, in constant time, and set the cookie."""
@@ -111,8 +111,14 @@ class Gate:
         shown = {"title": self._title, "heading": heading, "text": text, **self._paths(request)}
         return HTMLResponse(render("message.html", None, shown), status, PAGE_HEADERS)
 
-    def _form(self, request: Request, problem: str = "", status: int = 200) -> Response:
-        shown = {"title": self._title, "problem": problem, "next": self._wanted(request), **self._paths(request)}
+    def _form(self, request: Request, problem: str = "", status: int = 200, *, has_ended: bool = False) -> Response:
+        shown = {
+            "title": self._title,
+            "problem": problem,
+            "next": self._wanted(request),
+            "has_ended": has_ended,
+            **self._paths(request),
+        }
         return HTMLResponse(render("sign_in.html", None, shown), status, PAGE_HEADERS)
 
     def _paths(self, request: Request) -> dict[str, str]:

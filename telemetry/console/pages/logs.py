@@ -35,10 +35,10 @@ def read(view: View) -> dict[str, Any]:
         "level": LEVELS.get(view.choice("level", tuple(LEVELS))),
         "component": view.text("component") or None,
         "text": view.text("text") or None,
-        "trace_id": view.text("trace").lower() or None,
+        "trace_id": view.trace_id("trace") or None,
     }
     found: Part[FoundLines] = read_part("Log lines", lambda: _find(view, filters, before), _NOTHING)
-    is_live = view.text("follow") != "0" and before is None
+    is_live = view.flag("follow", default=True) and before is None
     return {
         "found": found,
         "is_filtered": any(value is not None for value in filters.values()),

@@ -78,7 +78,7 @@ def read(view: View) -> dict[str, Any]:
         "columns": COLUMNS,
         "order": order,
         "find": view.text("find"),
-        "has_own": view.text("own") == "1",
+        "has_own": view.flag("own"),
         "most": MAX_ROWS,
     }
 
@@ -94,7 +94,7 @@ def _read(view: View, order: str) -> Requests:
 def _is_wanted(view: View, row: RouteRow) -> bool:
     root, find = view.frame.root, view.text("find").lower()
     is_own = f"{row.endpoint}/".startswith(f"{root}/")
-    return (not is_own or view.text("own") == "1") and find in f"{row.method} {row.endpoint}".lower()
+    return (not is_own or view.flag("own")) and find in f"{row.method} {row.endpoint}".lower()
 
 
 def _rows(view: View, queries: PointQueries, *, has_durations: bool) -> list[RouteRow]:

@@ -59,7 +59,7 @@ def _lines(view: View, trace_id: str) -> list[LogLine]:
 
 def _shown(view: View, trace: Trace | None) -> dict[str, Any]:
     spans = trace.spans if trace else ()
-    is_whole = len(spans) <= MAX_ROWS or view.text("all") == "1"
+    is_whole = len(spans) <= MAX_ROWS or view.flag("all")
     return {
         "rows": spans if is_whole else spans[:MAX_ROWS],
         "chosen": _chosen(view, spans),
@@ -83,6 +83,8 @@ def _chosen(view: View, spans: tuple[TraceSpan, ...]) -> TraceSpan | None:
     wanted = view.text("span")
     if found := next((span for span in spans if span.span_id == wanted), None):
         return found
+    if wanted and spans:
+        view.notes["span"] = f"This trace has no span {wanted!r}: not used."
     failed = [span for span in spans if span.status == "error"]
     return max(failed, key=lambda span: span.depth) if failed else next(iter(spans), None)
 

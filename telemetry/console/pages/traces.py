@@ -17,7 +17,6 @@ REASONS: Final = {
     "job": "job run",
     "sample": "sample",
 }
-_TRACE_ID: Final = re.compile(r"[0-9a-f]{1,32}")
 _TIME: Final = re.compile(r"[0-9]{1,11}(\.[0-9]{1,12})?")
 
 
@@ -62,10 +61,7 @@ def colour(trace: TraceSummary) -> str:
 
 
 def _filters(view: View) -> dict[str, Any]:
-    outcome, trace_id = view.choice("outcome", OUTCOMES), view.text("id").lower().removeprefix("0x")
-    if trace_id and not _TRACE_ID.fullmatch(trace_id):
-        view.notes["id"] = "A trace id has 32 hexadecimal digits, or is the beginning of one: not used."
-        trace_id = ""
+    outcome, trace_id = view.choice("outcome", OUTCOMES), view.trace_id("id")
     return {
         "name": view.text("name") or None,
         "kind": view.choice("kind", KINDS) or None,

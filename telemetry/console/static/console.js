@@ -2,11 +2,15 @@
 "use strict";
 
 (() => {
-  const MAX_PAUSE = 60;
-  const stale = document.getElementById("stale");
+  const MAX_PAUSE = 15; // seconds between two tries while the service does not answer
+  const LONG_PAUSE = 15; // seconds after which a person who types or selects is told that the page waits for that
   const SCROLLED = ".scroll, .table";
+  const FIELDS = "input:not([type=hidden]), select, textarea";
+  const stale = document.getElementById("stale");
   let failures = 0;
   let ahead = 0;
+  let readAt = Date.now();
+  let wake = () => {};
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -57,28 +61,33 @@
     badge.hidden = main.dataset.firing === "0";
   }
 
+  // Why the figures are old; nothing while they are not.
+  function say(text) {
+    if (!stale) return;
+    if (stale.textContent !== text) stale.textContent = text;
+    stale.hidden = !text;
+  }
+
   // A person who types, selects text or has opened a list is not disturbed.
   function isBusy(main) {
     const active = document.activeElement;
-    const typing = active && main.contains(active) && active.matches("input, select, textarea");
+    const typing = active && main.contains(active) && active.matches(FIELDS);
     const selection = document.getSelection();
     return typing || (selection && !selection.isCollapsed && main.contains(selection.anchorNode));
   }
 
-  function replace(main, fresh) {
-    const details = [...main.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
-    const scrolled = [...main.querySelectorAll(SCROLLED)].map((each) => [each.scrollLeft, each.scrollTop]);
-    const typed = [...main.querySelectorAll("input:not([type=hidden]), select, textarea")].filter(isChanged).map((each) => [path(main, each), each.value]);
-    const focus = document.activeElement && main.contains(document.activeElement) ? path(main, document.activeElement) : null;
-    main.replaceChildren(...fresh.childNodes);
-    Object.assign(main.dataset, { ...fresh.dataset });
-    for (const [id, open] of details) document.getElementById(id)?.toggleAttribute("open", open);
-    main.querySelectorAll(SCROLLED).forEach((each, index) => { [each.scrollLeft, each.scrollTop] = scrolled[index] || [0, 0]; });
-    for (const [place, value] of typed) { const field = find(main, place); if (field) field.value = value; }
-    noteClock(main);
-    showFiring(main);
-    if (focus) find(main, focus)?.focus({ preventScroll: true });
+  // Where an element is: by its id, else by what it leads to or is called, below the nearest element with an id, or in its form.
+  function placeOf(main, element) {
+    const value = (of, name) => CSS.escape(of.getAttribute(name));
+    if (element.id) return { selector: `#${CSS.escape(element.id)}`, index: 0 };
+    const around = element.form ? `form[action="${value(element.form, "action")}"]` : `#${value(element.parentElement.closest("[id]"), "id")}`;
+    const name = ["href", "name", "aria-label"].find((each) => element.hasAttribute(each));
+    const selector = `${around} ${element.localName}${name ? `[${name}="${value(element, name)}"]` : ""}`;
+    return { selector, index: [...main.querySelectorAll(selector)].indexOf(element) };
   }
+
+  const find = (main, place) => main.querySelectorAll(place.selector)[place.index];
+  const all = (main, selector) => [...main.querySelectorAll(selector)];
 
   function isChanged(field) {
     if (!field.options) return field.value !== field.defaultValue;
@@ -86,48 +95,75 @@
     return field.selectedIndex !== Math.max(0, initial);
   }
 
-  // Where an element is: by its id, its URL, or its place among its siblings.
-  function path(main, element) {
-    if (element.id) return `#${CSS.escape(element.id)}`;
-    if (element.name && element.form && element.form.elements[element.name] === element && document.getElementsByName(element.name).length === 1) return `[name="${CSS.escape(element.name)}"]`;
-    if (element.getAttribute("href")) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
-    const places = [];
-    for (let each = element; each !== main; each = each.parentElement) {
-      places.unshift(`:nth-child(${[...each.parentElement.children].indexOf(each) + 1})`);
-    }
-    return `:scope > ${places.join(" > ")}`;
+  // The first thing with an id that is in sight, and where: a page that grows above it is scrolled by as much.
+  function firstInSight(main) {
+    if (!window.scrollY) return null;
+    const top = Math.max(0, main.parentElement.querySelector(".top")?.getBoundingClientRect().bottom || 0);
+    const found = all(main, "[id]").find((each) => each.checkVisibility() && each.getBoundingClientRect().top >= top);
+    return found ? { id: found.id, top: found.getBoundingClientRect().top } : null;
   }
 
-  function find(main, selector) {
-    try { return main.querySelector(selector); } catch { return null; }
+  function replace(main, fresh) {
+    const open = all(main, "details[id]").map((each) => [each.id, each.open]);
+    const scrolled = all(main, SCROLLED).map((each) => [placeOf(main, each), each.scrollLeft, each.scrollTop]);
+    const typed = all(main, FIELDS).filter(isChanged).map((each) => [placeOf(main, each), each.value]);
+    const active = main.contains(document.activeElement) ? document.activeElement : null;
+    const focused = active && active !== main ? [active, active.closest("[tabindex]")].filter((each) => each !== main).map((each) => placeOf(main, each)) : [];
+    const inSight = firstInSight(main);
+    for (const each of [...main.children]) if (!each.matches(".done")) each.remove(); // what was done is said until one goes on
+    main.append(...fresh.children);
+    Object.assign(main.dataset, { ...fresh.dataset });
+    for (const [id, isOpen] of open) document.getElementById(id)?.toggleAttribute("open", isOpen);
+    for (const [place, value] of typed) { const field = find(main, place); if (field) field.value = value; }
+    for (const [place, left, top] of scrolled) find(main, place)?.scrollTo({ left, top, behavior: "instant" });
+    const moved = inSight && document.getElementById(inSight.id);
+    if (moved) window.scrollBy({ top: moved.getBoundingClientRect().top - inSight.top, behavior: "instant" });
+    noteClock(main);
+    showFiring(main);
+    if (active) (focused.map((place) => find(main, place)).find(Boolean) || main).focus({ preventScroll: true });
   }
 
-  async function refresh(main) {
-    if (document.hidden || isBusy(main)) return;
+  // Who is not signed in any more is shown the form, which says so, and leads back here.
+  function leave(main) {
+    const form = main.dataset.signedOut;
+    if (form) location.replace(`${form}&next=${encodeURIComponent(location.pathname + location.search)}`);
+    else location.reload();
+  }
+
+  // Returns why the page could not be read; nothing if it could.
+  async function read(main) {
     const response = await fetch(location.href, {
       headers: { "X-Console-Fragment": "1" }, credentials: "same-origin", redirect: "manual", signal: AbortSignal.timeout(15000),
     });
-    if (response.type === "opaqueredirect") { location.reload(); return; }
-    const text = await response.text();
-    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("main");
-    if (!response.ok || !fresh) throw new Error(String(response.status));
-    if (document.hidden || isBusy(main)) return;
+    if (response.type === "opaqueredirect") { leave(main); return ""; }
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
+    if (!response.ok || !fresh) return fresh?.querySelector("p")?.textContent || `The service answers with ${response.status}.`;
+    if (document.hidden || isBusy(main)) return "";
     localize(fresh);
     replace(main, fresh);
+    readAt = Date.now();
+    return "";
+  }
+
+  async function refresh(main) {
+    if (document.hidden) return;
+    if (isBusy(main)) {
+      const since = clock.format(new Date(readAt));
+      if (!failures && Date.now() - readAt > 1000 * LONG_PAUSE) say(`These figures are those of ${since}: the page waits while you are in a field or have text selected.`);
+      return;
+    }
+    const problem = await read(main).catch(() => "The service does not answer.");
+    failures = problem ? failures + 1 : 0;
+    say(failures < 2 ? "" : `${problem} These figures are old. The page tries again by itself.`);
   }
 
   async function loop() {
     const main = document.getElementById("main");
     const seconds = Number(main?.dataset.refresh || 0);
     if (!seconds) return;
-    await new Promise((done) => setTimeout(done, 1000 * Math.min(MAX_PAUSE, seconds * 2 ** Math.min(failures, 6))));
-    try {
-      await refresh(main);
-      failures = 0;
-    } catch {
-      failures += 1;
-    }
-    if (stale) stale.hidden = failures < 2;
+    const pause = Math.min(Math.max(MAX_PAUSE, seconds), seconds * 2 ** Math.min(failures, 6));
+    await new Promise((done) => { wake = done; setTimeout(done, 1000 * pause); });
+    await refresh(main);
     loop();
   }
 
@@ -140,6 +176,8 @@
   localize(document);
   openTarget();
   window.addEventListener("hashchange", openTarget);
+  window.addEventListener("online", () => wake());
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(); });
   noteClock(document.getElementById("main"));
   setInterval(tick, 1000);
   loop();

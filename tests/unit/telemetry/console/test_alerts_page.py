@@ -60,7 +60,7 @@ def test_without_alerts_it_says_so_and_what_is_not_configured(client):
     page = client.get("/console/alerts")
 
     assert page.status_code == 200
-    assert "There has been no alert." in text(page)
+    assert "There has been no alert yet." in text(page)
     assert "No channel is configured" in text(page)
 
 

@@ -26,17 +26,27 @@ HOSTILE = (
     "<script>alert(1)</script><svg onload=alert(1)>\"' onmouseover=alert(1) x='</title></textarea></svg>]]>-->"
     "{{7*7}}{%raw%}javascript:alert(1)\x00\x1b[31m\u202e\ud800\r\nSet-Cookie: a=b"
 )
-QUERY = {
+CHOSEN = {
     "": ["window"],
-    "/requests": ["window", "sort"],
+    "/requests": ["window", "sort", "own"],
     "/jobs": ["window", "page"],
     "/jobs/odd": ["window", "status", "before"],
+    "/jobs/odd/run": ["window"],
     "/outside": ["window"],
-    "/alerts": ["state", "before"],
-    "/traces": ["window", "kind", "outcome", "slower", "before", "id"],
-    "/logs": ["level", "before"],
+    "/alerts": ["window", "state", "before"],
+    "/traces": ["window", "kind", "outcome", "slower", "before"],
+    "/logs": ["window", "level", "follow", "before"],
     "/telemetry": ["window"],
 }
+TYPED = {
+    "/requests": ["find"],
+    "/jobs": ["q"],
+    "/alerts": ["component"],
+    "/traces": ["name", "status", "id"],
+    "/logs": ["component", "text", "trace"],
+}
+NO_TEXT = ("%00", "a%00b", "%ED%A0%80", "a%ED%B0%80b", "%ff", "%1b[31m", "x" * 201, quote("<b>" * 100))
+"""As in a URL: NUL, surrogates, bytes that are no UTF-8, control characters, and what is too long."""
 ODD = (
     "-1",
     "nan",
@@ -170,13 +180,30 @@ def test_what_was_done_is_shown_as_text(browser):
     assert_harmless(shown)
 
 
-@pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in QUERY.items() for name in names])
-def test_values_that_are_none_leave_the_default_and_a_word(browser, path, name):
-    for value in ODD if name != "id" else ("-1", "0xg", "..", "\x00", "f" * 33, "a b"):
-        page = browser.get(f"/console{path}", params={name: value})
-        assert page.status_code == 200
-        assert "not used" in page.text
-        assert_harmless(page)
+@pytest.mark.parametrize("path", CHOSEN)
+def test_values_that_are_none_leave_the_default_and_a_word(browser, path):
+    for value in ODD:
+        assert_default_and_word(browser, path, [(name, quote(value)) for name in CHOSEN[path]])
+
+
+@pytest.mark.parametrize("path", TYPED)
+def test_texts_that_are_none_leave_the_default_and_a_word(browser, path):
+    for value in NO_TEXT:
+        assert_default_and_word(browser, path, [(name, value) for name in TYPED[path]])
+
+
+@pytest.mark.parametrize(("path", "name"), [("/traces", "id"), ("/logs", "trace")])
+def test_trace_ids_that_are_none_leave_the_default_and_a_word(browser, path, name):
+    for value in ("-1", "0xg", "..", "f" * 33, "a b"):
+        assert_default_and_word(browser, path, [(name, value)])
+
+
+def assert_default_and_word(browser, path, given):
+    query = "&".join(f"{name}={value}" for name, value in given)
+    page = browser.get(f"/console{path}?{query}")
+    assert page.status_code == 200
+    assert page.text.count(": not used.") == len(given), query[:200]
+    assert_harmless(page)
 
 
 @pytest.mark.parametrize(

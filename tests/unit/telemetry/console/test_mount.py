@@ -176,7 +176,7 @@ def test_an_application_adds_a_page_of_its_own(tmp_path):
 
 def test_a_value_that_is_none_is_the_default_with_a_word(tmp_path):
     client = browser(console.ConsoleOptions(pages=[own_page(tmp_path)]))
-    for limit in ("0", "11", "-1", "many", "٣", "9" * 400, "1e1", "0x1"):
+    for limit in ("0", "11", "-1", "many", "٣", "9" * 200, "1e1", "0x1"):
         page = client.get("/console/own/x", params={"limit": limit})
         assert "Hello you, 5" in page.text, limit
         assert "is no whole number from 1 to 10: not used." in page.text, limit
