@@ -20,6 +20,7 @@ from telemetry.web.access import is_authorized
 
 SIGN_IN: Final = "/sign-in"
 MAX_FORM_BYTES: Final = 16 * 1024
+_MAX_FIELDS: Final = 50
 _PARENT: Final = re.compile(r"\\|/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 """What a browser reads as a step up in a path."""
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -61,7 +62,7 @@ class Gate:
         return bool(given) and telemetry.settings.ops_token is not None and is_authorized(telemetry, given)
 
     def _not_signed_in(self, request: Request) -> Response:
-        if request.method != "GET":
+        if request.method not in {"GET", "HEAD"}:
             return self.message(request, 401, "Not signed in", _SIGN_IN_FIRST)
         if origins.may_lack_cookie(request):
             return HTMLResponse(render("again.html", None, {"url": _here(request)}), headers=PAGE_HEADERS)
@@ -144,7 +145,7 @@ def _cookie(telemetry: Telemetry) -> cookie.SignedCookie:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form; empty for another kind of body, and for one that is too large."""
+    """The fields of a form; empty for another kind of body, and for one that is too large or has too many fields."""
     if not request.headers.get("content-type", "").lower().startswith(_FORM):
         return {}
     body = b""
@@ -152,5 +153,8 @@ async def read_form(request: Request) -> dict[str, str]:
         body += part
         if len(body) > MAX_FORM_BYTES:
             return {}
-    fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    try:
+        fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return {}
     return {name: without_surrogates(value) for name, value in fields}

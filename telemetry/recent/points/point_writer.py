@@ -88,6 +88,12 @@ def last_number(connection: sqlite3.Connection, source: str) -> int | None:
     return None if found is None else int(found[0])
 
 
+def last_taken(connection: sqlite3.Connection, source: str) -> float | None:
+    """When the last sample of a group was taken, by the monotonic clock; None if there is none."""
+    found = connection.execute("SELECT taken FROM samplers WHERE source = ?", (source,)).fetchone()
+    return None if found is None else float(found[0])
+
+
 def keep_last_sample(connection: sqlite3.Connection, source: str, last: LastSample, *, is_whole: bool) -> None:
     """Keep the last sample of a group.
 

@@ -1,6 +1,7 @@
 """The page Reviews by requests: what it shows, and what its forms do, with the marketplace and the model as fakes."""
 
 import re
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +13,8 @@ from service.advice.outcomes import DRAFTED, HELD, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.integrations.http.errors import Unreachable
 from service.reviews.repository import ReviewRepository
+from telemetry.console import database_reads
+from telemetry.console.database_reads import DatabaseReads
 from telemetry.database import transaction
 from tests.support.fakes import NOON, a_review
 
@@ -110,6 +113,22 @@ def test_an_unknown_review_is_a_page_with_a_way_back(client):
     for review in ("2", "0", "-1", "x", "9" * 30, "%D9%A1"):
         page = client.get(f"/console/reviews/{review}")
         assert (page.status_code, 'href="/console"' in page.text) == (404, True), review
+
+
+@pytest.mark.parametrize("path", ["/console/reviews", "/console/reviews/1"])
+def test_a_database_that_hangs_takes_the_table_and_no_thread_of_the_pages(client, path, monkeypatch):
+    monkeypatch.setattr(database_reads, "DEADLINE", 0.05)
+    monkeypatch.setattr(database_reads, "LATE_DEADLINE", 0.01)
+    monkeypatch.setattr("telemetry.console.parts.DATABASE_READS", DatabaseReads())
+    end = threading.Event()
+    for method in ("page", "get"):
+        monkeypatch.setattr(ReviewRepository, method, lambda *_args, **_more: end.wait(60))
+
+    pages = [client.get(path) for _ in range(6)]
+    end.set()
+
+    assert {page.status_code for page in pages} == {200}
+    assert all("cannot be read now: the database " in page.text for page in pages)
 
 
 def test_the_draft_is_published_by_its_button_and_the_page_shows_the_answer(client, outside):

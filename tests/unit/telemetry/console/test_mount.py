@@ -140,6 +140,36 @@ def test_a_wrong_token_is_told_and_ten_of_them_are_enough():
     assert client.post("/console/sign-in", data={"token": TOKEN}, headers=ORIGIN).status_code == 429
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_a_form_of_any_kind_is_a_wrong_token_and_no_failure(caplog):
+    bodies = [
+        (FORM, b"&".join([b"a=b"] * 51)),
+        (FORM, b"token=" + b"x" * 100_000),
+        (FORM, b"token=\xff\xfe%ff%00%ed%a0%80"),
+        (FORM, b""),
+        ("application/json", f'{{"token": "{TOKEN}"}}'.encode()),
+        ("multipart/form-data; boundary=x", f"--x\r\nContent-Disposition: form-data; name=token\r\n\r\n{TOKEN}".encode()),
+        ("", f"token={TOKEN}".encode()),
+    ]
+    client = browser(ops_token=TOKEN)
+    caplog.clear()
+
+    for kind, body in bodies:
+        answer = client.post("/console/sign-in", content=body, headers=ORIGIN | {"content-type": kind})
+        assert answer.status_code == 401
+        assert "not the service" in answer.text
+    assert caplog.records == []
+
+
+def test_a_head_is_answered_as_the_get():
+    client = browser(ops_token=TOKEN)
+    for path in ("/console", "/console/traces", "/console/none", "/console/sign-in"):
+        head, get = client.head(path), client.get(path)
+        assert (head.status_code, head.headers.get("location")) == (get.status_code, get.headers.get("location"))
+
+
 def test_a_page_of_another_site_signs_nobody_in_or_out():
     client = signed_in()
     for path in ("/console/sign-in", "/console/sign-out"):

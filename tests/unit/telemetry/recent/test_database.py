@@ -206,6 +206,19 @@ def test_a_directory_that_comes_back_is_used(tmp_path):
     database.close()
 
 
+def test_a_disk_that_takes_writes_again_is_written(database, path):
+    add(database)
+    used = database._writer
+    database._writer = used._replace(connection=sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None))
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        add(database, "lost")
+
+    add(database, "again")
+
+    assert names(database) == ["requests", "again"]
+    used.connection.close()
+
+
 def test_a_child_opens_the_file_itself(database):
     add(database)
     names(database)

@@ -198,6 +198,7 @@ def test_no_secret_reaches_the_disk(machine, tmp_path):
         with (
             request(machine, f"/{SECRET}", status=500) as span,
             machine.span(f"name {SECRET}", a=SECRET, many=[SECRET, "x"], password="hunter2hunter2"),
+            machine.provider.get_tracer(f"scope {SECRET}").start_as_current_span("of a scope"),
         ):
             span.add_event(f"event {SECRET}", {"x": SECRET})
             span.record_exception(RuntimeError(SECRET))

@@ -116,6 +116,41 @@ def test_of_a_group_one_process_samples_and_another_goes_on_when_it_is_gone(serv
     assert service.total() == 17
 
 
+@pytest.mark.parametrize("has_sampled", [True, False])
+def test_another_process_takes_over_from_one_that_hangs_within_thirty_seconds(service, has_sampled):
+    hung, others = service.sampler(), [service.sampler(), service.sampler()]
+    if has_sampled:
+        hung.sample()
+    else:
+        assert hung._election.is_elected("g")
+    for _ in range(6):
+        for other in others:
+            other.sample()
+        service.wait()
+        service.count(5)
+    taken = service.total()
+    hung.sample()  # it goes on
+    service.wait()
+    service.count(5)
+    for sampler in (hung, *others):
+        sampler.sample()
+
+    assert taken >= 15
+    assert service.total() == (35 if has_sampled else 25)
+    assert [sampler._election.is_elected("g") for sampler in (hung, *others)].count(True) == 1
+
+
+def test_nobody_takes_over_from_one_that_samples(service):
+    first, second = service.sampler(), service.sampler()
+    for _ in range(6):
+        first.sample()
+        second.sample()
+        service.wait()
+
+    assert first._election.is_elected("g")
+    assert not second._election.is_elected("g")
+
+
 def test_a_longer_pause_is_a_gap_and_said(service):
     sampler = service.sampler()
     sampler.sample()
