@@ -153,6 +153,14 @@ def test_a_text_of_ones_own_is_published_as_it_is(client, outside):
     assert outside.written == ["We are sorry.\nWrite to us."]
 
 
+def test_a_text_that_is_too_long_for_a_form_does_not_publish_the_draft_instead(client, outside):
+    add_draft(client, a_draft())
+
+    refused = client.post("/console/reviews/1/answer", data={"text": "я" * 12_000}, headers=ORIGIN)
+
+    assert (refused.status_code, outside.written) == (413, [])
+
+
 def test_a_held_draft_is_not_published_and_says_why(client, outside):
     add_draft(client, a_draft(HELD, "Call +7 900 123-45-67", failed_checks=("phone",)))
     page = client.get("/console/reviews/1")
