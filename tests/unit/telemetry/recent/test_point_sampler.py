@@ -1,7 +1,7 @@
 """Samples of a group: each count once, whoever takes them, and whatever becomes of processes, clocks and the file."""
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -248,6 +248,42 @@ def test_a_file_that_is_deleted_costs_nothing_that_is_counted_later(service):
     successor.sample()
 
     assert service.total() == 7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "series SET labels = '{'",
+        "series SET bounds = '['",
+        "families SET name = CAST(x'ff' AS TEXT) WHERE id = (SELECT max(id) FROM families)",
+        "samplers SET workers = '['",
+        "samplers SET taken = 'x'",
+        "samplers SET number = 'x'",
+        "totals SET value = 'x'",
+        "totals SET sum = x'00'",
+    ],
+)
+def test_values_that_nobody_has_written_are_damage_and_sampling_goes_on(service, change, caplog):
+    first = service.sampler()
+    first.sample()
+    service.wait()
+    service.count(5)
+    first.sample()
+    with service.database.writing() as connection:
+        connection.execute(f"UPDATE {change}")
+        connection.execute("UPDATE point_state SET series_version = series_version + 1")
+    first._election.withdraw()
+    successor = service.sampler()
+    for _ in range(3):
+        for use in (service.total, successor.sample):
+            with suppress(sqlite3.OperationalError):
+                use()
+    service.wait()
+    service.count(7)
+    successor.sample()
+
+    assert service.total() == 7
+    assert caplog.text.count("recent.db is damaged") == 1
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), 1e308, 2**70, -5])
