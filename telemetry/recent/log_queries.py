@@ -83,7 +83,9 @@ class LogQueries:
                 f"SELECT {_COLUMNS} FROM logs WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608  # names of ours
                 (*values, limit),
             )
-            return sorted((LogLine(*sound(row, _TYPES)) for row in found), key=lambda line: (line.at, line.id), reverse=True)
+            return sorted(
+                (LogLine(*sound(row, _TYPES)) for row in found), key=lambda line: (line.at, line.id), reverse=True
+            )
 
     def components(self) -> list[str]:
         """The components that have lines."""

@@ -151,7 +151,10 @@ def test_a_form_of_any_kind_is_a_wrong_token_and_no_failure(caplog):
         (FORM, b"token=\xff\xfe%ff%00%ed%a0%80"),
         (FORM, b""),
         ("application/json", f'{{"token": "{TOKEN}"}}'.encode()),
-        ("multipart/form-data; boundary=x", f"--x\r\nContent-Disposition: form-data; name=token\r\n\r\n{TOKEN}".encode()),
+        (
+            "multipart/form-data; boundary=x",
+            f"--x\r\nContent-Disposition: form-data; name=token\r\n\r\n{TOKEN}".encode(),
+        ),
         ("", f"token={TOKEN}".encode()),
     ]
     client = browser(ops_token=TOKEN)
@@ -300,7 +303,9 @@ def test_a_client_that_leaves_amid_its_form_changes_nothing_and_is_no_error(rena
     async def send(_message):
         pass
 
-    asyncio.run(renaming.app({**scope, "scheme": "http", "http_version": "1.1", "client": ("127.0.0.1", 1)}, receive, send))
+    asyncio.run(
+        renaming.app({**scope, "scheme": "http", "http_version": "1.1", "client": ("127.0.0.1", 1)}, receive, send)
+    )
 
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     assert "Renamed" not in renaming.get("/console/own/a").text

@@ -235,7 +235,13 @@ def test_values_that_nobody_has_written_are_damage_which_is_said_once(change, ma
     def use():
         with request(machine, status=500):
             machine.log.error("failed")
-        for look in (machine.write, machine.traces.search, machine.traces.oldest, machine.logs.search, machine.logs.oldest):
+        for look in (
+            machine.write,
+            machine.traces.search,
+            machine.traces.oldest,
+            machine.logs.search,
+            machine.logs.oldest,
+        ):
             with suppress(sqlite3.OperationalError):
                 look()
 
