@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from telemetry import private_files
 from telemetry.database.sqlite_files import enable_wal, file_transaction, says_damaged
+from telemetry.error_text import CheckFailed
 from telemetry.recent.schema import SCHEMA_VERSION, create_schema, schema_version
 
 BUSY_TIMEOUT: Final = 1.0
@@ -22,8 +23,8 @@ _OTHER_TEXT: Final = "Could not decode to UTF-8"
 R = TypeVar("R", bound=Sequence[Any])
 
 
-class RecentUnavailable(sqlite3.OperationalError):
-    """The file cannot be used now. The message says why."""
+class RecentUnavailable(CheckFailed, sqlite3.OperationalError):
+    """The file cannot be used now. The message says why, and is safe to show."""
 
 
 class RecentDamaged(RecentUnavailable):
@@ -36,7 +37,7 @@ def connected(path: Path) -> sqlite3.Connection | None:
     Raises:
         RecentUnavailable: it is of a later version, whose processes still use it.
     """
-    private_files.make_file(path)  # it may hold private data
+    private_files.make_file(path.resolve())  # it may hold private data, also where the path is a link
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         if _has_schema(connection):
@@ -49,17 +50,23 @@ def connected(path: Path) -> sqlite3.Connection | None:
 
 
 def _has_schema(connection: sqlite3.Connection) -> bool:
+    """Whether it has, or has now, the tables of this version. A file of another program is not changed."""
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    enable_wal(connection, _OPEN_TIMEOUT)
-    if not (version := schema_version(connection)):
-        with file_transaction(connection):
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                create_schema(connection)
-        version = schema_version(connection)
+    version = schema_version(connection)
     if version > SCHEMA_VERSION:
         raise RecentUnavailable("the file is of a later version")
-    return version == SCHEMA_VERSION
+    if version != SCHEMA_VERSION and (version or not _is_empty(connection)):
+        return False
+    enable_wal(connection, _OPEN_TIMEOUT)
+    if not version:
+        with file_transaction(connection):
+            create_schema(connection)
+    return True
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
