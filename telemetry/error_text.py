@@ -90,7 +90,7 @@ _SENTENCES: Final = (
     (r"file was deleted or replaced", "the database file was deleted or replaced"),
     (r"disk is full|no space left", "the disk is full"),
     (r"disk i/o error|input/output error", "the disk reports an I/O error"),
-    (r"not a database|malformed", "the database file is damaged"),
+    (r"not a database|malformed|could not decode to utf-8", "the database file is damaged"),
     (
         r"no such table|relation .* does not exist",
         "a table is missing: the database's migrations have not been applied",

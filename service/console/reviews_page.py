@@ -76,9 +76,16 @@ class ReviewsPage:
 
     def read_one(self, view: View) -> Mapping[str, Any]:
         review_id = _review_id(view)
-        row, advice = _translated(lambda: self._review(review_id))
         view.heading = f"Review {review_id}"
+        found: Part[tuple[ReviewRow, AdviceRow | None] | None] = _translated(
+            lambda: read_part("The review", lambda: self._review(review_id), None, from_database=True)
+        )
+        if found.value is None:
+            return {"review_id": review_id, "problem": found, "row": None}
+        row, advice = found.value
         return {
+            "review_id": review_id,
+            "problem": found,
             "row": row,
             "advice": advice,
             "held": describe(advice.failed_checks) if advice is not None and advice.failed_checks else "",

@@ -3,10 +3,11 @@
 import contextvars
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from telemetry.processes import forks
+from telemetry.threads.daemon_executor import DaemonExecutor
 
 DEADLINE: Final = 3.0
 LATE_DEADLINE: Final = 0.5
@@ -28,7 +29,7 @@ class DatabaseReads(forks.ForkAware):
 
     def restart_in_child(self) -> None:
         self._guard = threading.RLock()
-        self._threads = ThreadPoolExecutor(MAX_READS, thread_name_prefix="console-database")
+        self._threads = DaemonExecutor(MAX_READS, "console-database")
         self._running = self._late = 0
 
     def read(self, function: Callable[[], T]) -> T:
@@ -40,9 +41,9 @@ class DatabaseReads(forks.ForkAware):
         with self._guard:
             if self._running >= MAX_READS:
                 raise NoAnswer("the database does not answer")
+            future = self._threads.submit(contextvars.copy_context().run, function)
             self._running += 1
             deadline = LATE_DEADLINE if self._late else DEADLINE
-        future = self._threads.submit(contextvars.copy_context().run, function)
         future.add_done_callback(self._ended)
         try:
             return future.result(deadline)

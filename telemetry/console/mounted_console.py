@@ -7,12 +7,13 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from telemetry import setup
 from telemetry.build import Telemetry
-from telemetry.console.access.gate import SIGN_IN, Gate, mounted_at, read_form
+from telemetry.console.access.forms import UnreadableForm, read_form
+from telemetry.console.access.gate import SIGN_IN, Gate, mounted_at
 from telemetry.console.options import ConsoleOptions
 from telemetry.console.page_definition import Action, ConsolePage, PageNotFound, Refused
 from telemetry.console.page_threads import PageThreads, TooBusy, TooLate
@@ -93,7 +94,10 @@ class _Console:
                 return PlainTextResponse(NOT_STARTED, 503)
             if not is_open and (refusal := self._gate.refusal(request, telemetry)):
                 return refusal
-            return await handler(request, telemetry)
+            try:
+                return await handler(request, telemetry)
+            except ClientDisconnect:  # amid its form: nobody is left who could read an answer
+                return Response(status_code=400)
 
         self._app.add_route(self._frame.root + path, endpoint, [method], include_in_schema=False)
 
@@ -131,7 +135,10 @@ class _Console:
 
     async def _act(self, action: Action, request: Request, telemetry: Telemetry) -> Response:
         view = self._view(request, telemetry)
-        view.form = await read_form(request)
+        try:
+            view.form = await read_form(request)
+        except UnreadableForm as error:
+            return self._gate.message(request, error.status, "Not done", str(error))
 
         def change() -> Response:
             sentence = action.run(view)

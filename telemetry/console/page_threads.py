@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from opentelemetry import context
@@ -10,6 +9,7 @@ from opentelemetry import context
 from telemetry.metrics.switch_interval import short_switch_interval
 from telemetry.processes import forks
 from telemetry.sdk.trace_suppression import suppressed_context
+from telemetry.threads.daemon_executor import DaemonExecutor
 
 DEADLINE: Final = 10.0
 _THREADS: Final = 4
@@ -35,7 +35,7 @@ class PageThreads(forks.ForkAware):
         forks.register(self)
 
     def restart_in_child(self) -> None:
-        self._threads = ThreadPoolExecutor(self._number, thread_name_prefix="console")
+        self._threads = DaemonExecutor(self._number, "console")
         self._running = 0
 
     async def run(self, function: Callable[[], T]) -> T:
@@ -47,8 +47,8 @@ class PageThreads(forks.ForkAware):
         """
         if self._running >= self._number + _MAX_WAITING:
             raise TooBusy
-        self._running += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, _untraced, function)
+        self._running += 1
         future.add_done_callback(self._done)
         try:
             return await asyncio.wait_for(asyncio.shield(future), self._deadline)

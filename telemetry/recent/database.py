@@ -87,6 +87,9 @@ class RecentDatabase(forks.ForkAware):
             opened = self._current_writer()
             with self._replacing_damaged(opened), file_transaction(opened.connection):
                 yield opened.connection
+        except BaseException:
+            self._close_writer()  # a file that was opened on a disk that takes no writes stays so when the disk does again
+            raise
         finally:
             if self._is_closed:
                 self._close_writer()

@@ -3,6 +3,8 @@
 import sqlite3
 from typing import Final
 
+from telemetry.recent.recent_file import sound
+
 _QUERY: Final = """
 WITH RECURSIVE found (value) AS (
     SELECT min({column}) FROM {table}
@@ -21,5 +23,6 @@ def distinct_values(connection: sqlite3.Connection, table: str, column: str, lim
 
 def least_number(connection: sqlite3.Connection, table: str, column: str) -> float | None:
     """None if the table is empty."""
-    least: float | None = connection.execute(f"SELECT min({column}) FROM {table}").fetchone()[0]  # noqa: S608  # names of ours
+    row = connection.execute(f"SELECT min({column}) FROM {table}").fetchone()  # noqa: S608  # names of ours
+    least: float | None = sound(row, (float | None,))[0]
     return least

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.distinct_values import distinct_values, least_number
+from telemetry.recent.recent_file import sound
 
 _MAX_COMPONENTS: Final = 200
 _COLUMNS: Final = "id, at, level, logger, component, message, error, trace_id, span_id"
+_TYPES: Final = (int, float, int, str, str, str, str | None, str | None, str | None)
 _CONDITIONS: Final = {
     "level": "level >= ?",
     "component": "component = ?",
@@ -81,7 +83,9 @@ class LogQueries:
                 f"SELECT {_COLUMNS} FROM logs WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608  # names of ours
                 (*values, limit),
             )
-            return sorted((LogLine(*row) for row in found), key=lambda line: (line.at, line.id), reverse=True)
+            return sorted(
+                (LogLine(*sound(row, _TYPES)) for row in found), key=lambda line: (line.at, line.id), reverse=True
+            )
 
     def components(self) -> list[str]:
         """The components that have lines."""

@@ -20,6 +20,7 @@ from telemetry.processes import forks
 from telemetry.processes.registry import ProcessRegistry, live_processes
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.drops import Drops
+from telemetry.recent.points import point_writer
 from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.election import Election
 from telemetry.recent.points.family_totals import FamilyTotals
@@ -29,6 +30,8 @@ from telemetry.recent.points.sample_keeper import Sample, SampleKeeper
 from telemetry.recent.points.tiers import FINEST
 
 STEP_SECONDS: Final = 1.0
+SILENCE_SECONDS: Final = 15.0
+"""Without a sample for so long, the process that is elected hangs or was stopped, and another one takes over."""
 _NEW_SECONDS: Final = 60.0
 _PRUNE_SECONDS: Final = 60.0
 _FORGET_SECONDS: Final = 3600.0
@@ -87,6 +90,7 @@ class PointSampler(forks.ForkAware):
     def restart_in_child(self) -> None:
         self._group = ""
         self._keeper: SampleKeeper | None = None
+        self._waits_since: float | None = None
         self._due = self._prune_due = self._forget_due = 0.0
 
     def start(self) -> None:
@@ -120,8 +124,8 @@ class PointSampler(forks.ForkAware):
         """
         group = self._registry.group
         if group != self._group:
-            self._group, self._keeper = group, None
-        if not self._election.is_elected(group):
+            self._group, self._keeper, self._waits_since = group, None, None
+        if not self._is_elected(group):
             self._keeper = None
             return
         if self._keeper is None:
@@ -129,6 +133,23 @@ class PointSampler(forks.ForkAware):
         if not self._keeper.keep(self._taken(group, self._keeper)):
             self._keeper = None
         self._prune_if_due()
+
+    def _is_elected(self, group: str) -> bool:
+        if self._election.is_elected(group):
+            self._waits_since = None
+            return True
+        now = self._clocks.monotonic()
+        self._waits_since = now if self._waits_since is None else self._waits_since
+        if now - self._waits_since < SILENCE_SECONDS:
+            return False
+        with suppress(sqlite3.Error, OSError):  # the elected process says what is wrong
+            return self._is_silent(group, now) and self._election.take_over()
+        return False
+
+    def _is_silent(self, group: str, now: float) -> bool:
+        with self._database.reading() as connection:
+            taken = point_writer.last_taken(connection, group)
+        return taken is None or now - taken >= SILENCE_SECONDS
 
     def _taken(self, group: str, keeper: SampleKeeper) -> Sample:
         started = self._clocks.monotonic()

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.distinct_values import distinct_values, least_number
-from telemetry.recent.recent_file import RecentUnavailable
+from telemetry.recent.recent_file import RecentUnavailable, sound
 from telemetry.recent.trace_tree import TraceSpan, tree_of
 
 _MAX_NAMES: Final = 300
 _COLUMNS: Final = "trace_id, kind, name, method, status, failed, started, seconds, spans, kept_as"
+_TYPES: Final = (str, str, str, str, str, int, float, float, int, str)
 _CONDITIONS: Final = {
     "name": "name = ?",
     "status": "status = ?",
@@ -113,15 +114,16 @@ class TraceQueries:
         """None if the trace is not kept, or not any more."""
         with self._database.reading() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} FROM traces WHERE trace_id = ?", (trace_id,)).fetchone()  # noqa: S608
+            summary = None if row is None else _summary(row)
             parts = connection.execute("SELECT body FROM trace_spans WHERE trace_id = ? ORDER BY part", (trace_id,))
             bodies = [body for (body,) in parts.fetchall()]
-        if row is None:
+        if summary is None:
             return None
         try:
             tree = tree_of(bodies)
         except (zlib.error, ValueError, LookupError, TypeError) as error:
             raise RecentUnavailable("its spans are damaged") from error
-        return Trace(_summary(row), tree.spans, tree.left_out, tree.started, tree.seconds)
+        return Trace(summary, tree.spans, tree.left_out, tree.started, tree.seconds)
 
     def kept(self, trace_ids: Collection[str]) -> set[str]:
         """Those of the ids whose traces are kept."""
@@ -142,4 +144,4 @@ class TraceQueries:
 
 
 def _summary(row: tuple[Any, ...]) -> TraceSummary:
-    return replace(TraceSummary(*row), failed=bool(row[5]))
+    return replace(TraceSummary(*sound(row, _TYPES)), failed=bool(row[5]))

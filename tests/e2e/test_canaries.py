@@ -7,12 +7,14 @@ import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.support.console_pages import CONSOLE_PAGES
+from tests.support.kept_spans import kept_spans
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
 from tests.support.refusing_server import refusing_server
@@ -236,6 +238,9 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
     answers["validation"] = service.get(f"/canary/said/x?limit={STRANGERS['jwt']}")
     answers["unknown"] = service.get(f"/no/bot{SECRETS['TELEGRAM_TOKEN']}/x")
     answers["refused"] = service.get("/jobs", authorization=f"Bearer {STRANGERS['bearer']}")
+    _send_what_is_answered_with_nothing(service)
+    for place, given in _odd_places(service).items():
+        answers[place] = httpx.post(service.url + place, **given, timeout=10, trust_env=False)
 
     eventually(lambda: _all_called(refusing), 45)
     eventually(lambda: _told_by_every_signal(collector), 30)
@@ -269,6 +274,7 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
         **{f"answer of {path}": f"{answer.headers} {answer.text}" for path, answer in answers.items()},
         **{f"command {name}": done.stdout + done.stderr for name, done in commands.items()},
         **files(programs.home, besides="canaries.py"),
+        "spans of the console": kept_spans(programs.home / "data" / "recent.db"),
         "messages": "\n".join(refusing.bodies),
         "OTLP": "\n".join(
             f"{message} {message.SerializeToString().decode('utf-8', 'replace')}" for _, message in collector._received
@@ -276,6 +282,32 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
     }
     assert hits(left) == []
     assert _says_what_was_hidden(left)
+
+
+def _odd_places(service) -> dict[str, dict[str, Any]]:
+    """Requests with a secret in a body or a header, by their paths."""
+    headers = {
+        "origin": service.url,
+        "cookie": f"session={STRANGERS['jwt']}; console={STRANGERS['bearer']}",
+        "x-api-key": STRANGERS["password"],
+        "proxy-authorization": f"Bearer {STRANGERS['bearer']}",
+        "referer": f"{service.url}/?token={STRANGERS['query']}",
+    }
+    every = {**SECRETS, **STRANGERS}
+    return {
+        "/canary/crash": {"headers": headers},
+        "/console/sign-in": {"headers": headers, "data": {"token": SECRETS["OPENAI_API_KEY"], **every}},
+        "/console/jobs/canary/pause": {"headers": headers, "data": {"reason": SECRETS["OZON_API_KEY"]}},
+        "/api/v1/reviews/1/answer": {"headers": headers, "json": every},
+        "/jobs/canary/pause": {"headers": headers, "content": json.dumps(every)[:-9]},
+    }
+
+
+def _send_what_is_answered_with_nothing(service) -> None:
+    """Of these the client gets its own URL back, and nothing else may have it."""
+    service.get(f"/console?token={STRANGERS['query']}")
+    service.get(f"/console/logs?text={STRANGERS['jwt']}&follow={quote(SECRETS['TELEGRAM_TOKEN'])}")
+    service.get(f"/console/sign-in?next={quote('/console?token=' + STRANGERS['query'], safe='')}")
 
 
 def _all_called(refusing) -> bool:
@@ -300,6 +332,8 @@ def _says_what_was_hidden(left) -> bool:
     marked = (
         "answer of /jobs/status?limit=1000",
         "answer of /alerts",
+        "answer of /console/logs",
+        "spans of the console",
         "messages",
         "OTLP",
         "0.err",

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.canaries import IN_REQUESTS, TABLE, core, secret_of, variables
 from tests.support.console_pages import CONSOLE_PAGES
+from tests.support.kept_spans import kept_spans
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
 from tests.support.refusing_server import refusing_server
@@ -69,12 +70,15 @@ def _said(programs, refusing, collector) -> dict[str, str]:
     paths = ("/metrics", "/jobs", "/jobs/status?limit=1000", "/alerts?limit=200", "/healthz", "/readyz?verbose")
     for path in (*paths, *CONSOLE_PAGES):
         answers[path] = service.get(path, **bearer)
+    for path in set(re.findall(r"/console/traces/[0-9a-f]{32}", answers["/console/traces"].text)):
+        answers[path] = service.get(path, **bearer)
     service.tell(signal.SIGTERM)
     service.exit_code(60)
     silences = programs.run("-m", "service", "silence", "--list", **variables(), DATA_DIR="data", LOG_DIR="data/log")
     return {
         **{f"answer of {path}": f"{answer.headers} {answer.text}" for path, answer in answers.items()},
         "console": service.said(),
+        "spans of the console": kept_spans(programs.home / "data" / "recent.db"),
         "silences": silences.stdout + silences.stderr,
         "messages": "\n".join(refusing.bodies),
         "OTLP": "\n".join(

@@ -1,5 +1,6 @@
 """Counts wrong tokens by the address that has sent them, in all workers: ten a minute are enough for that minute."""
 
+import ipaddress
 import sqlite3
 import threading
 import time
@@ -13,6 +14,8 @@ from telemetry.recent.database import RecentDatabase
 MAX_ATTEMPTS: Final = 10
 WINDOW_SECONDS: Final = 60.0
 _MAX_ADDRESSES: Final = 10_000
+_MAX_LENGTH: Final = 100
+_CUSTOMER_BITS: Final = 64
 _COUNT: Final = "SELECT count(*) FROM sign_in_attempts WHERE address = ? AND at > ? AND at <= ?"
 _ADD: Final = "INSERT INTO sign_in_attempts (address, at) VALUES (?, ?)"
 _FORGET: Final = "DELETE FROM sign_in_attempts WHERE at <= ? OR at > ?"
@@ -31,11 +34,13 @@ class WrongAttempts:
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def are_too_many(self, address: str, database: RecentDatabase) -> bool:
+        address = _counted_as(address)
         with self._guard:
             own = len(self._recent(address))
         return max(own, self._of_all(address, database)) >= MAX_ATTEMPTS
 
     def note(self, address: str, database: RecentDatabase) -> None:
+        address = _counted_as(address)
         with self._guard:
             times = self._recent(address)
             times.append(self._clock())
@@ -60,3 +65,14 @@ class WrongAttempts:
         while times and not 0 <= self._clock() - times[0] < WINDOW_SECONDS:  # also if the clock was set back
             times.popleft()
         return times
+
+
+def _counted_as(address: str) -> str:
+    """What counts as one address. One customer has a network of 64 bits in IPv6; a proxy may send any text as an address."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:_MAX_LENGTH]
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed), _CUSTOMER_BITS), strict=False))

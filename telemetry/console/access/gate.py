@@ -4,7 +4,7 @@ import hmac
 import re
 from functools import partial
 from typing import Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -12,17 +12,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from telemetry.build import Telemetry
 from telemetry.console.access import cookie, origins
 from telemetry.console.access.attempts import WrongAttempts
+from telemetry.console.access.forms import UnreadableForm, read_form
 from telemetry.console.page_threads import PageThreads, TooBusy, TooLate
 from telemetry.console.rendering import render
 from telemetry.console.response_headers import PAGE_HEADERS
-from telemetry.json_safe import without_surrogates
 from telemetry.web.access import is_authorized
 
 SIGN_IN: Final = "/sign-in"
-MAX_FORM_BYTES: Final = 16 * 1024
 _PARENT: Final = re.compile(r"\\|/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 """What a browser reads as a step up in a path."""
-_FORM: Final = "application/x-www-form-urlencoded"
 _ELSEWHERE: Final = (
     "Without OPS_TOKEN the console answers on this machine alone: open it by http://127.0.0.1 or http://localhost. "
     "To look from elsewhere, set OPS_TOKEN (32 random characters or more) and restart the service."
@@ -61,7 +59,7 @@ class Gate:
         return bool(given) and telemetry.settings.ops_token is not None and is_authorized(telemetry, given)
 
     def _not_signed_in(self, request: Request) -> Response:
-        if request.method != "GET":
+        if request.method not in {"GET", "HEAD"}:
             return self.message(request, 401, "Not signed in", _SIGN_IN_FIRST)
         if origins.may_lack_cookie(request):
             return HTMLResponse(render("again.html", None, {"url": _here(request)}), headers=PAGE_HEADERS)
@@ -78,7 +76,7 @@ class Gate:
         address = request.client.host if request.client else ""
         if not origins.is_own_page(request):
             return self.message(request, 403, "Refused", _FOREIGN)
-        given = (await read_form(request)).get("token", "").strip()
+        given = await _given_token(request)
         try:
             refused = await self._tries.run(partial(self._refusal_of, given, address, telemetry))
         except (TooBusy, TooLate):
@@ -135,6 +133,14 @@ class Gate:
         return mounted_at(request) + self._root
 
 
+async def _given_token(request: Request) -> str:
+    """Empty, and so wrong, in a form that cannot be read."""
+    try:
+        return (await read_form(request)).get("token", "").strip()
+    except UnreadableForm:
+        return ""
+
+
 def mounted_at(request: Request) -> str:
     """The path below which a proxy shows the application; empty for none."""
     return str(request.scope.get("root_path", "")).rstrip("/")
@@ -147,16 +153,3 @@ def _here(request: Request) -> str:
 def _cookie(telemetry: Telemetry) -> cookie.SignedCookie:
     token = telemetry.settings.ops_token
     return cookie.SignedCookie("" if token is None else token.get_secret_value())
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form; empty for another kind of body, and for one that is too large."""
-    if not request.headers.get("content-type", "").lower().startswith(_FORM):
-        return {}
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_FORM_BYTES:
-            return {}
-    fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
-    return {name: without_surrogates(value) for name, value in fields}

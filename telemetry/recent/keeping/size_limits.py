@@ -7,6 +7,7 @@ the others may use. When all is full, whoever has most beyond its share gives up
 import sqlite3
 from typing import Final
 
+from telemetry.recent.recent_file import sound
 from telemetry.recent.schema import FAILED, JOB, LOGS, SAMPLE, SLOW
 
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -29,7 +30,8 @@ _AGED: Final = (
 
 def sizes(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     """How many traces are kept for each reason, and how many lines, and their bytes."""
-    return {kind: (number, size) for kind, number, size in connection.execute("SELECT kind, number, bytes FROM sizes")}
+    rows = connection.execute("SELECT kind, number, bytes FROM sizes").fetchall()
+    return {kind: (number, size) for kind, number, size in (sound(row, (str, int, int)) for row in rows)}
 
 
 def make_room(connection: sqlite3.Connection, limit: int) -> None:

@@ -55,7 +55,7 @@ def span_fields(span: ReadableSpan) -> Fields:
         "attributes": room.attributes(span.attributes or {}),
         "events": [_event(each, room) for each in span.events[:_MAX_EVENTS]],
         "links": [format_trace_id(each.context.trace_id) for each in span.links[:_MAX_LINKS]],
-        "scope": beginning(scope.name, MAX_NAME) if scope else "",
+        "scope": redact_value(beginning(scope.name, MAX_NAME)) if scope else "",
         "process": os.getpid(),
         "cut": room.left_out + max(0, len(span.events) - _MAX_EVENTS),
     }

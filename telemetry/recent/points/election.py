@@ -12,7 +12,7 @@ _LOCK: Final = "recent.lock"
 
 
 class Election(forks.ForkAware):
-    """One for each group: whoever asks first is elected, until it withdraws or ends. A process without a group always is."""
+    """One for each group: whoever asks first is elected, until it withdraws, ends or is deposed. A process without a group always is."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -39,6 +39,15 @@ class Election(forks.ForkAware):
             private_files.make_directory(directory)
             self._lock = FileLock.acquire(directory / _LOCK)
         return self._lock is not None
+
+    def take_over(self) -> bool:
+        """Depose the process that is elected, which notices it before its next sample. Returns whether this one is elected now.
+
+        Raises:
+            OSError: the directory cannot be used.
+        """
+        (group_directory(self._data_dir, self._group) / _LOCK).unlink(missing_ok=True)
+        return self.is_elected(self._group)
 
     def withdraw(self) -> None:
         """Let another process be elected. Idempotent."""

@@ -3,11 +3,15 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from telemetry.recent import point_tables as tables
 from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.deltas import LastSample
 from telemetry.recent.points.tiers import FINEST, KEPT_SECONDS, round_up
+from telemetry.recent.recent_file import sound, stored_json
+
+_AMOUNT_TYPES: Final = (float | int | None,) * (2 + tables.MAX_BUCKETS)
 
 
 def add_points(connection: sqlite3.Connection, added: Mapping[SeriesKey, Amount], t: int, parts: int = 1) -> None:
@@ -69,7 +73,8 @@ def _columns(amount: Amount) -> tuple[float | None, ...]:
 
 def amount_of(columns: Iterable[float | None]) -> Amount:
     """An amount from its columns in a table."""
-    value, total, *buckets = columns
+    value, total, *buckets = columns = tuple(columns)
+    sound(columns, _AMOUNT_TYPES)
     return Amount(value or 0, total or 0, tuple(int(count) for count in buckets if count is not None))
 
 
@@ -78,14 +83,20 @@ def read_last_sample(connection: sqlite3.Connection, source: str) -> LastSample 
     found = connection.execute("SELECT number, workers, taken, t FROM samplers WHERE source = ?", (source,)).fetchone()
     if found is None:
         return None
-    number, workers, taken, t = found
+    number, workers, taken, t = sound(found, (int, str, float, int))
     totals = {SeriesKey(*row[:3]): amount_of(row[3:]) for row in connection.execute(tables.TOTALS_OF, (source,))}
-    return LastSample(number, frozenset(json.loads(workers)), taken, t, totals)
+    return LastSample(number, frozenset(stored_json(workers)), taken, t, totals)
 
 
 def last_number(connection: sqlite3.Connection, source: str) -> int | None:
     found = connection.execute("SELECT number FROM samplers WHERE source = ?", (source,)).fetchone()
-    return None if found is None else int(found[0])
+    return None if found is None else int(sound(found, (int,))[0])
+
+
+def last_taken(connection: sqlite3.Connection, source: str) -> float | None:
+    """When the last sample of a group was taken, by the monotonic clock; None if there is none."""
+    found = connection.execute("SELECT taken FROM samplers WHERE source = ?", (source,)).fetchone()
+    return None if found is None else float(sound(found, (float,))[0])
 
 
 def keep_last_sample(connection: sqlite3.Connection, source: str, last: LastSample, *, is_whole: bool) -> None:

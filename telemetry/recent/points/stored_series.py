@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from telemetry.recent.point_tables import SAMPLED
 from telemetry.recent.points.results import Labels
+from telemetry.recent.recent_file import stored_json
 
 Match = Mapping[str, str | Collection[str]]
 """Labels that series must have: a value, or one of several."""
@@ -89,6 +90,7 @@ def _read(
     places: dict[int, int] = {}
     for series, text, bounds, _family in rows:
         labels = _labels(text)
+        _bounds(bounds)
         if not wanted or all(labels.get(label) in values for label, values in wanted.items()):
             key = (*[labels.get(label, "") for label in by], bounds)
             places[series] = groups.setdefault(key, len(groups))
@@ -97,10 +99,10 @@ def _read(
 
 @lru_cache(maxsize=20_000)
 def _labels(text: str) -> Labels:
-    found: dict[str, str] = json.loads(text)
+    found: dict[str, str] = stored_json(text)
     return found
 
 
 @lru_cache(maxsize=1000)
 def _bounds(text: str) -> tuple[float, ...]:
-    return tuple(json.loads(text)) if text else ()
+    return tuple(stored_json(text)) if text else ()

@@ -1,6 +1,7 @@
 """The page Reviews by requests: what it shows, and what its forms do, with the marketplace and the model as fakes."""
 
 import re
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +13,8 @@ from service.advice.outcomes import DRAFTED, HELD, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.integrations.http.errors import Unreachable
 from service.reviews.repository import ReviewRepository
+from telemetry.console import database_reads
+from telemetry.console.database_reads import DatabaseReads
 from telemetry.database import transaction
 from tests.support.fakes import NOON, a_review
 
@@ -112,6 +115,22 @@ def test_an_unknown_review_is_a_page_with_a_way_back(client):
         assert (page.status_code, 'href="/console"' in page.text) == (404, True), review
 
 
+@pytest.mark.parametrize("path", ["/console/reviews", "/console/reviews/1"])
+def test_a_database_that_hangs_takes_the_table_and_no_thread_of_the_pages(client, path, monkeypatch):
+    monkeypatch.setattr(database_reads, "DEADLINE", 0.05)
+    monkeypatch.setattr(database_reads, "LATE_DEADLINE", 0.01)
+    monkeypatch.setattr("telemetry.console.parts.DATABASE_READS", DatabaseReads())
+    end = threading.Event()
+    for method in ("page", "get"):
+        monkeypatch.setattr(ReviewRepository, method, lambda *_args, **_more: end.wait(60))
+
+    pages = [client.get(path) for _ in range(6)]
+    end.set()
+
+    assert {page.status_code for page in pages} == {200}
+    assert all("cannot be read now: the database " in page.text for page in pages)
+
+
 def test_the_draft_is_published_by_its_button_and_the_page_shows_the_answer(client, outside):
     add_draft(client, a_draft())
     assert "Publish the draft" in text(client.get("/console/reviews/1"))
@@ -132,6 +151,14 @@ def test_a_text_of_ones_own_is_published_as_it_is(client, outside):
 
     assert client.post("/console/reviews/1/answer", data=given, headers=ORIGIN).status_code == 303
     assert outside.written == ["We are sorry.\nWrite to us."]
+
+
+def test_a_text_that_is_too_long_for_a_form_does_not_publish_the_draft_instead(client, outside):
+    add_draft(client, a_draft())
+
+    refused = client.post("/console/reviews/1/answer", data={"text": "я" * 12_000}, headers=ORIGIN)
+
+    assert (refused.status_code, outside.written) == (413, [])
 
 
 def test_a_held_draft_is_not_published_and_says_why(client, outside):

@@ -120,6 +120,27 @@ def test_ten_wrong_attempts_a_minute_are_enough_for_that_minute_and_address(data
     assert not wrong.are_too_many("10.0.0.1", database)
 
 
+@pytest.mark.parametrize(
+    ("addresses", "others"),
+    [
+        ([f"2001:db8:1:2:{number:x}::{number:x}" for number in range(10)], ["2001:db8:1:3::1", "2001:db8::1"]),
+        (["::ffff:10.0.0.1", "10.0.0.1"] * 5, ["::ffff:10.0.0.2", "10.0.0.2", "::1"]),
+        (["fe80::1%eth0", "fe80::1%eth1"] * 5, ["fe81::1"]),
+        (["::1"] * 10, ["127.0.0.1", "::ffff:127.0.0.1"]),
+        (["x" * 50_000 + str(number) for number in range(10)], ["unknown", ""]),
+    ],
+)
+def test_what_one_client_can_choose_of_its_address_does_not_give_it_more_attempts(addresses, others, database):
+    wrong = WrongAttempts(lambda: 1000.0)
+    for address in addresses:
+        wrong.note(address, database)
+
+    assert all(wrong.are_too_many(address, database) for address in addresses)
+    assert not any(wrong.are_too_many(address, database) for address in others)
+    with database.reading() as connection:
+        assert connection.execute("SELECT max(length(address)) FROM sign_in_attempts").fetchone()[0] <= 100
+
+
 def test_attempts_count_in_all_workers_and_in_one_where_their_file_is_not_to_be_had(database, tmp_path):
     workers = [WrongAttempts(lambda: 1000.0) for _ in range(3)]
     for number in range(attempts.MAX_ATTEMPTS):

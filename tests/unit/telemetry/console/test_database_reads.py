@@ -1,5 +1,6 @@
 """Reads of a database that may hang."""
 
+import asyncio
 import threading
 import time
 from contextlib import suppress
@@ -10,7 +11,9 @@ from sqlalchemy.exc import OperationalError
 from telemetry.console import database_reads
 from telemetry.console.database_reads import MAX_READS, DatabaseReads, NoAnswer
 from telemetry.console.page_definition import PageNotFound
+from telemetry.console.page_threads import PageThreads
 from telemetry.console.parts import read_part
+from telemetry.threads import daemon_executor
 
 
 @pytest.fixture
@@ -77,6 +80,21 @@ def test_it_works_again_by_itself(reads):
             found = reads.read(lambda: "again")
 
     assert found == "again"
+
+
+def test_the_end_of_the_process_waits_for_no_read_and_no_page():
+    assert DatabaseReads().read(lambda: threading.current_thread().daemon)
+    assert asyncio.run(PageThreads().run(lambda: threading.current_thread().daemon))
+
+
+def test_where_no_thread_can_be_started_no_read_counts_as_running(reads, monkeypatch):
+    monkeypatch.setattr(daemon_executor, "start_daemon", lambda _run, _name: None)
+    for _ in range(MAX_READS + 1):
+        with pytest.raises(RuntimeError):
+            reads.read(lambda: 42)
+    monkeypatch.undo()
+
+    assert DatabaseReads.read(reads, lambda: 42) == 42
 
 
 def test_an_error_of_the_database_is_told_without_what_it_holds(reads):

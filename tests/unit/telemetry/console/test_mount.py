@@ -1,5 +1,6 @@
 """The console by requests, as a browser sends them."""
 
+import asyncio
 import re
 import time
 
@@ -140,6 +141,39 @@ def test_a_wrong_token_is_told_and_ten_of_them_are_enough():
     assert client.post("/console/sign-in", data={"token": TOKEN}, headers=ORIGIN).status_code == 429
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_a_form_of_any_kind_is_a_wrong_token_and_no_failure(caplog):
+    bodies = [
+        (FORM, b"&".join([b"a=b"] * 51)),
+        (FORM, b"token=" + b"x" * 100_000),
+        (FORM, b"token=\xff\xfe%ff%00%ed%a0%80"),
+        (FORM, b""),
+        ("application/json", f'{{"token": "{TOKEN}"}}'.encode()),
+        (
+            "multipart/form-data; boundary=x",
+            f"--x\r\nContent-Disposition: form-data; name=token\r\n\r\n{TOKEN}".encode(),
+        ),
+        ("", f"token={TOKEN}".encode()),
+    ]
+    client = browser(ops_token=TOKEN)
+    caplog.clear()
+
+    for kind, body in bodies:
+        answer = client.post("/console/sign-in", content=body, headers=ORIGIN | {"content-type": kind})
+        assert answer.status_code == 401
+        assert "not the service" in answer.text
+    assert caplog.records == []
+
+
+def test_a_head_is_answered_as_the_get():
+    client = browser(ops_token=TOKEN)
+    for path in ("/console", "/console/traces", "/console/none", "/console/sign-in"):
+        head, get = client.head(path), client.get(path)
+        assert (head.status_code, head.headers.get("location")) == (get.status_code, get.headers.get("location"))
+
+
 def test_a_page_of_another_site_signs_nobody_in_or_out():
     client = signed_in()
     for path in ("/console/sign-in", "/console/sign-out"):
@@ -232,6 +266,48 @@ def test_a_change_is_said_on_the_page_that_follows_it_once(renaming):
 def test_a_page_of_another_site_changes_nothing(renaming):
     for headers in ({}, {"origin": "http://evil.example"}, {"origin": "null"}):
         assert renaming.post("/console/rename/a", data={"name": "b"}, headers=headers).status_code == 403
+    assert "Renamed" not in renaming.get("/console/own/a").text
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        (FORM, b"name=" + b"x" * 70_000, 413),
+        (FORM, b"&".join([b"name=b"] * 51), 413),
+        ("application/json", b'{"name": "b"}', 415),
+        ("multipart/form-data; boundary=x", b"--x\r\n", 415),
+        ("", b"name=b", 415),
+    ],
+)
+def test_a_form_that_cannot_be_read_changes_nothing(renaming, kind, body, status):
+    refused = renaming.post("/console/rename/a", content=body, headers=ORIGIN | {"content-type": kind})
+    assert refused.status_code == status
+    assert "Not done" in refused.text
+    assert "Renamed" not in renaming.get("/console/own/a").text
+
+
+def test_a_text_of_five_thousand_characters_fits_into_a_form(renaming):
+    for letter in ("x", "я", "😀"):
+        assert renaming.post("/console/rename/a", data={"name": letter * 5000}, headers=ORIGIN).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/console/rename/a", "/console/sign-in"])
+def test_a_client_that_leaves_amid_its_form_changes_nothing_and_is_no_error(renaming, path, caplog):
+    messages = [{"type": "http.request", "body": b"name=", "more_body": True}, {"type": "http.disconnect"}]
+    headers = [(b"host", b"127.0.0.1:8080"), (b"origin", b"http://127.0.0.1:8080"), (b"content-type", FORM.encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+
+    async def receive():
+        return messages.pop(0) if len(messages) > 1 else messages[0]
+
+    async def send(_message):
+        pass
+
+    asyncio.run(
+        renaming.app({**scope, "scheme": "http", "http_version": "1.1", "client": ("127.0.0.1", 1)}, receive, send)
+    )
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     assert "Renamed" not in renaming.get("/console/own/a").text
 
 

@@ -25,9 +25,9 @@ class Machine:
         self.drops = Drops()
         self.writer = RecentWriter(self.database, self.drops, lambda: self.now)
         self.traces, self.logs = TraceQueries(self.database), LogQueries(self.database)
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(SpanIntake(self.writer.queue))
-        self.tracer = provider.get_tracer("test")
+        self.provider = TracerProvider(shutdown_on_exit=False)
+        self.provider.add_span_processor(SpanIntake(self.writer.queue))
+        self.tracer = self.provider.get_tracer("test")
         self.log = logging.getLogger("shop.orders")
         self.log.handlers = [QueuedHandler(LogIntake(self.writer.queue))]
         self.log.setLevel(logging.DEBUG)

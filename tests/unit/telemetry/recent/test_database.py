@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from telemetry.console.parts import read_part
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.recent_file import RecentUnavailable
 from telemetry.recent.schema import SCHEMA_VERSION
@@ -192,6 +193,37 @@ def test_a_file_of_a_later_version_is_left_to_its_processes(database, path):
         assert connection.execute("SELECT count(*) FROM strange").fetchone() == (0,)
 
 
+def test_a_link_to_the_file_of_another_program_is_replaced_and_that_file_stays_as_it_is(database, path, tmp_path):
+    other = tmp_path / "other.db"
+    with_version(other, 0)
+    path.symlink_to(other)
+
+    add(database)
+
+    assert names(database) == ["requests"]
+    assert not path.is_symlink()
+    with closing(sqlite3.connect(other)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("strange",)]
+
+
+def test_a_file_elsewhere_that_a_link_leads_to_is_private(database, path, tmp_path):
+    path.symlink_to(tmp_path / "elsewhere.db")
+
+    add(database)
+
+    assert names(database) == ["requests"]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.glob("elsewhere.db*")} == {0o600}
+
+
+def test_why_it_cannot_be_used_is_said_in_words(database, path):
+    with_version(path, SCHEMA_VERSION + 1)
+
+    part = read_part("Figures", lambda: names(database), [])
+
+    assert part.problem == "Figures cannot be read now: the file is of a later version. The page tries again by itself."
+
+
 def test_a_directory_that_comes_back_is_used(tmp_path):
     place = tmp_path / "data"
     place.write_text("in the way")
@@ -204,6 +236,19 @@ def test_a_directory_that_comes_back_is_used(tmp_path):
 
     assert names(database) == ["requests"]
     database.close()
+
+
+def test_a_disk_that_takes_writes_again_is_written(database, path):
+    add(database)
+    used = database._writer
+    database._writer = used._replace(connection=sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None))
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        add(database, "lost")
+
+    add(database, "again")
+
+    assert names(database) == ["requests", "again"]
+    used.connection.close()
 
 
 def test_a_child_opens_the_file_itself(database):

@@ -4,6 +4,7 @@ import json
 import logging
 import sqlite3
 import zlib
+from contextlib import closing, suppress
 
 import pytest
 from opentelemetry import context, trace
@@ -198,6 +199,7 @@ def test_no_secret_reaches_the_disk(machine, tmp_path):
         with (
             request(machine, f"/{SECRET}", status=500) as span,
             machine.span(f"name {SECRET}", a=SECRET, many=[SECRET, "x"], password="hunter2hunter2"),
+            machine.provider.get_tracer(f"scope {SECRET}").start_as_current_span("of a scope"),
         ):
             span.add_event(f"event {SECRET}", {"x": SECRET})
             span.record_exception(RuntimeError(SECRET))
@@ -214,6 +216,45 @@ def test_no_secret_reaches_the_disk(machine, tmp_path):
     for text in (SECRET, "hunter2hunter2"):
         assert text not in read
         assert all(text.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "traces SET seconds = 'x'",
+        "traces SET started = x'00'",
+        "traces SET name = CAST(x'ff' AS TEXT)",
+        "logs SET at = 'x'",
+        "logs SET level = 'high'",
+        "logs SET message = CAST(x'ff7b' AS TEXT)",
+        "logs SET component = x'ff'",
+        "sizes SET bytes = 'x'",
+    ],
+)
+def test_values_that_nobody_has_written_are_damage_which_is_said_once(change, machine, caplog):
+    def use():
+        with request(machine, status=500):
+            machine.log.error("failed")
+        for look in (
+            machine.write,
+            machine.traces.search,
+            machine.traces.oldest,
+            machine.logs.search,
+            machine.logs.oldest,
+        ):
+            with suppress(sqlite3.OperationalError):
+                look()
+
+    use()
+    with closing(sqlite3.connect(machine.database.path)) as connection:
+        connection.execute(f"UPDATE {change}")
+        connection.commit()
+    use()
+    use()
+
+    assert {each.name for each in machine.traces.search()} == {"/orders/{id}"}
+    assert {line.message for line in machine.logs.search()} == {"failed"}
+    assert caplog.text.count("recent.db is damaged") == 1
 
 
 LONG = "слово " * 5_000

@@ -1,7 +1,7 @@
 """Samples of a group: each count once, whoever takes them, and whatever becomes of processes, clocks and the file."""
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -116,6 +116,41 @@ def test_of_a_group_one_process_samples_and_another_goes_on_when_it_is_gone(serv
     assert service.total() == 17
 
 
+@pytest.mark.parametrize("has_sampled", [True, False])
+def test_another_process_takes_over_from_one_that_hangs_within_thirty_seconds(service, has_sampled):
+    hung, others = service.sampler(), [service.sampler(), service.sampler()]
+    if has_sampled:
+        hung.sample()
+    else:
+        assert hung._election.is_elected("g")
+    for _ in range(6):
+        for other in others:
+            other.sample()
+        service.wait()
+        service.count(5)
+    taken = service.total()
+    hung.sample()  # it goes on
+    service.wait()
+    service.count(5)
+    for sampler in (hung, *others):
+        sampler.sample()
+
+    assert taken >= 15
+    assert service.total() == (35 if has_sampled else 25)
+    assert [sampler._election.is_elected("g") for sampler in (hung, *others)].count(True) == 1
+
+
+def test_nobody_takes_over_from_one_that_samples(service):
+    first, second = service.sampler(), service.sampler()
+    for _ in range(6):
+        first.sample()
+        second.sample()
+        service.wait()
+
+    assert first._election.is_elected("g")
+    assert not second._election.is_elected("g")
+
+
 def test_a_longer_pause_is_a_gap_and_said(service):
     sampler = service.sampler()
     sampler.sample()
@@ -213,6 +248,42 @@ def test_a_file_that_is_deleted_costs_nothing_that_is_counted_later(service):
     successor.sample()
 
     assert service.total() == 7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "series SET labels = '{'",
+        "series SET bounds = '['",
+        "families SET name = CAST(x'ff' AS TEXT) WHERE id = (SELECT max(id) FROM families)",
+        "samplers SET workers = '['",
+        "samplers SET taken = 'x'",
+        "samplers SET number = 'x'",
+        "totals SET value = 'x'",
+        "totals SET sum = x'00'",
+    ],
+)
+def test_values_that_nobody_has_written_are_damage_and_sampling_goes_on(service, change, caplog):
+    first = service.sampler()
+    first.sample()
+    service.wait()
+    service.count(5)
+    first.sample()
+    with service.database.writing() as connection:
+        connection.execute(f"UPDATE {change}")
+        connection.execute("UPDATE point_state SET series_version = series_version + 1")
+    first._election.withdraw()
+    successor = service.sampler()
+    for _ in range(3):
+        for use in (service.total, successor.sample):
+            with suppress(sqlite3.OperationalError):
+                use()
+    service.wait()
+    service.count(7)
+    successor.sample()
+
+    assert service.total() == 7
+    assert caplog.text.count("recent.db is damaged") == 1
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), 1e308, 2**70, -5])
