@@ -19,7 +19,7 @@ REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FO
 	echo not there). Name another one, such as: make run PYTHON=python3.12 VENV=.venv-3.12))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs screenshots bench reference collector node e2e soak soak-stores newest wheel lock
+.PHONY: help run test check docs screenshots bench reference collector kube-apiserver node e2e soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -59,6 +59,7 @@ check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation,
 	$(BIN)/python -m tools.house
 	$(BIN)/python -m tools.reference --check
 	$(BIN)/python -m tools.words
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
 	$(BIN)/python .ci/audit.py
 
@@ -86,8 +87,12 @@ soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set an
 soak-stores: $(VENV)/.dev ## an hour in which Prometheus and the Collector are killed at random; a table of what held (MINUTES=60; needs make collector)
 	@$(BIN)/python -m tests.soak.stores --minutes $(or $(MINUTES),60)
 
-collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, and the readers of Compose files and dashboards
+collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, the readers of Compose files, dashboards and manifests
 	@$(BIN)/python -m tools.go_programs
+
+kube-apiserver: collector ## whether the API server of Kubernetes takes the manifests (builds it once; needs Debian's etcd-server)
+	@$(BIN)/python -m tools.go_programs --kube-apiserver
+	@$(BIN)/python -m tests.kube_apiserver
 
 node: $(VENV)/.dev ## install by npm, once, what checks dashboards and pages: Grafana's own packages, and axe
 	@$(BIN)/python -m tools.node_packages

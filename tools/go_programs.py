@@ -1,10 +1,12 @@
 """Programs of Go modules that the tests run, built once and kept between runs: the Collector with what `otel-collector.yaml` names, by its
 own builder; Prometheus and promtool of the version that docker-compose.yml names; the reader of Compose files that
-`docker compose` itself has; and a check of dashboards by Grafana's own types.
+`docker compose` itself has; a check of dashboards by Grafana's own types; kustomize and kube-score.
 
 `python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
+`python -m tools.go_programs --kube-apiserver` builds the API server of Kubernetes and kubectl instead.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -23,6 +25,9 @@ COMPOSE: Final = Path(__file__).parent.parent / "docker-compose.yml"
 BUILDER: Final = Path(__file__).parent / "collector" / "builder.yaml"
 READER: Final = Path(__file__).parent / "compose"
 CHECKER: Final = Path(__file__).parent / "dashboards"
+KUBERNETES: Final = Path(__file__).parent / "kubernetes"
+KUSTOMIZE: Final = "sigs.k8s.io/kustomize/kustomize/v5@v5.8.2"
+KUBE_SCORE: Final = "github.com/zegl/kube-score/cmd/kube-score@v1.20.0"
 
 
 def collector_version() -> str:
@@ -63,6 +68,34 @@ def dashboard_checker() -> Path:
     return kept("dashboards", *sorted(CHECKER.iterdir()))
 
 
+def kustomize() -> Path:
+    return cache() / f"kustomize-{KUSTOMIZE.partition('@v')[2]}"
+
+
+def kube_score() -> Path:
+    return cache() / f"kube-score-{KUBE_SCORE.partition('@v')[2]}"
+
+
+def kube_apiserver() -> Path:
+    return kept("kube-apiserver", *sorted(KUBERNETES.iterdir()))
+
+
+def kubectl() -> Path:
+    return kept("kubectl", *sorted(KUBERNETES.iterdir()))
+
+
+def build_kube_apiserver() -> list[Path]:
+    """Returns the API server and kubectl. They are apart from the others, since they take long.
+
+    Raises:
+        NotBuiltError: there is no Go here, or a step failed.
+    """
+    return [
+        _build(kube_apiserver(), partial(_make_of_kubernetes, "kube-apiserver")),
+        _build(kubectl(), partial(_make_of_kubernetes, "kubectl")),
+    ]
+
+
 def build_all() -> list[Path]:
     """Returns the programs.
 
@@ -75,6 +108,8 @@ def build_all() -> list[Path]:
         _build(dashboard_checker(), partial(_make_own, CHECKER)),
         _build(prometheus(), partial(_make_of_prometheus, "prometheus")),
         _build(promtool(), partial(_make_of_prometheus, "promtool")),
+        _build(kustomize(), partial(_make_installed, KUSTOMIZE)),
+        _build(kube_score(), partial(_make_installed, KUBE_SCORE)),
     ]
 
 
@@ -106,6 +141,19 @@ def _make_own(module: Path, go: str, directory: str) -> Path:
     return Path(directory, module.name)
 
 
+def _make_of_kubernetes(command: str, go: str, directory: str) -> Path:
+    """Its main module cannot be installed by name: it replaces its parts by directories, which are modules of their own elsewhere."""
+    package = f"k8s.io/kubernetes/cmd/{command}"
+    _run(str(KUBERNETES), go, "build", "-mod=readonly", "-o", f"{directory}/{command}", package)
+    return Path(directory, command)
+
+
+def _make_installed(package: str, go: str, directory: str) -> Path:
+    _run(directory, go, "install", package, GOBIN=directory)
+    [program] = Path(directory).iterdir()
+    return program
+
+
 def _make_of_prometheus(command: str, go: str, directory: str) -> Path:
     """In the module's own directory, with the versions of its own go.sum."""
     module = prometheus_module(prometheus_version())
@@ -122,8 +170,11 @@ def _run(directory: str, *command: str, **environment: str) -> str:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.go_programs", description=__doc__)
+    parser.add_argument("--kube-apiserver", action="store_true", help="build the API server of Kubernetes and kubectl")
+    build = build_kube_apiserver if parser.parse_args().kube_apiserver else build_all
     try:
-        for program in build_all():
+        for program in build():
             sys.stdout.write(f"{program}\n")
     except NotBuiltError as error:
         sys.stderr.write(f"{error}\n")

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import yaml
 
-from deploy.generate import objectives, runbook, slo, staleness
+from deploy.generate import objectives, operator_rules, runbook, slo, staleness
 from deploy.generate.dashboards import dashboards
 from deploy.generate.dashboards.grafana import as_json
 from telemetry.environment.runbook import checked_url
 
 HERE: Final = Path(__file__).parent.parent
+OPERATOR_RULES: Final = HERE / "kubernetes" / "components" / "prometheus-operator" / "prometheusrule.yaml"
 _HEAD: Final = "# Made by `python -m deploy.generate`; a change here is lost.\n"
 
 
@@ -28,8 +29,11 @@ def made(runbook_address: str = runbook.PAGE) -> Mapping[Path, str]:
         "slo.yml": _yaml(slo.rules(promised)),
         "staleness.yml": _yaml(staleness.rules()),
     }
+    linked = {name: runbook.linked(text, runbook_address) for name, text in rules.items()}
+    recording = (prometheus / "rules" / "recording.yml").read_text("utf-8")
     return {
-        **{prometheus / "rules" / name: runbook.linked(text, runbook_address) for name, text in rules.items()},
+        **{prometheus / "rules" / name: text for name, text in linked.items()},
+        OPERATOR_RULES: _yaml(operator_rules.prometheus_rule([*linked.values(), recording])),
         **{grafana / f"{name}.json": _json(as_json(each)) for name, each in dashboards(promised).items()},
     }
 

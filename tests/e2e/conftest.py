@@ -96,6 +96,16 @@ def dashboard_checker() -> str:
 
 
 @pytest.fixture(scope="session")
+def kustomize() -> Path:
+    return _built(go_programs.kustomize())
+
+
+@pytest.fixture(scope="session")
+def kube_score() -> Path:
+    return _built(go_programs.kube_score())
+
+
+@pytest.fixture(scope="session")
 def panel_checker() -> PanelChecker:
     """By the packages of the Grafana of docker-compose.yml; without Node.js they are not to be had."""
     if shutil.which("node") is None:

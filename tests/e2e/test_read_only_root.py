@@ -5,17 +5,20 @@ import re
 import shlex
 import shutil
 import stat
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.processes import ROOT, Programs, free_port
 
 USER = 10001
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a file system read-only"),
     pytest.mark.skipif(not shutil.which("unshare") or not shutil.which("setpriv"), reason="needs util-linux"),
 ]
@@ -32,8 +35,11 @@ exec setpriv --reuid {user} --regid {user} --clear-groups --no-new-privs \
 """
 
 
+DATA, LOGS = "/var/lib/sovani", "/var/log/sovani-bot"
+
+
 @pytest.fixture
-def home():
+def home() -> Iterator[Path]:
     """Beside nothing that this test's own files are in."""
     path = Path(f"/var/lib/sovani-test-{os.getpid()}")
     for each in (path / "data", path / "logs"):
@@ -43,18 +49,40 @@ def home():
     shutil.rmtree(path)
 
 
-def variables() -> dict[str, str]:
-    """Those of the Dockerfile."""
+@pytest.fixture
+def volumes(home: Path) -> Path:
+    """As Kubernetes mounts them in a pod with `fsGroup`: root's, and open to the pod's group."""
+    for each in (home / "data", home / "logs"):
+        os.chown(each, 0, USER)
+        each.chmod(0o2775)
+    return home
+
+
+def image() -> dict[str, str]:
+    """The variables of the Dockerfile."""
     found = dict(re.findall(r"^(?:ENV )? *([A-Z_]+)=(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
     return {name: value for name, value in found.items() if name not in {"PATH", "HOST", "PORT"}}
 
 
-def test_the_service_runs_as_the_images_user_with_a_root_that_is_read_only(programs: Programs, home: Path):
-    places = {"/var/lib/sovani": str(home / "data"), "/var/log/sovani-bot": str(home / "logs")}
-    image = variables()
-    for inside, outside in places.items():
-        image = {name: value.replace(inside, outside) for name, value in image.items()}
-    command = shlex.join([sys.executable, "-m", "service", "serve", "--workers", "2"])
+def pod() -> dict[str, str]:
+    """Those of the Dockerfile, and of the overlay with SQLite."""
+    found = image()
+    for directory in ("base", "overlays/sqlite"):
+        kustomization = yaml.safe_load((ROOT / "deploy/kubernetes" / directory / "kustomization.yaml").read_text())
+        [generated] = kustomization["configMapGenerator"]
+        found.update(pair.split("=", 1) for pair in generated["literals"])
+    return {name: value for name, value in found.items() if name not in {"HOST", "PORT"}}
+
+
+def at(home: Path, variables: dict[str, str]) -> dict[str, str]:
+    """With the test's directories in place of the volumes."""
+    moved = {name: value.replace(DATA, str(home / "data")) for name, value in variables.items()}
+    return {name: value.replace(LOGS, str(home / "logs")) for name, value in moved.items()}
+
+
+def in_the_container(home: Path, *arguments: str) -> list[str]:
+    """The command that runs `python -m service` as in the image."""
+    command = shlex.join([sys.executable, "-m", "service", *arguments])
     script = IN_A_READ_ONLY_ROOT.format(
         data=home / "data",
         logs=home / "logs",
@@ -62,16 +90,49 @@ def test_the_service_runs_as_the_images_user_with_a_root_that_is_read_only(progr
         reading=READING,
         command=f"sh -c 'cd {ROOT} && exec {command}'",
     )
+    return ["unshare", "--mount", "sh", "-c", script]
 
-    started = programs.start_command("unshare", "--mount", "sh", "-c", script, port=free_port(), **image)
-    started.wait_for("/readyz", within=60)
+
+def made_in(home: Path) -> list[Path]:
+    return [*(home / "data").rglob("*"), *(home / "logs").rglob("*")]
+
+
+def test_the_service_runs_as_the_images_user_with_a_root_that_is_read_only(programs: Programs, home: Path):
+    command = in_the_container(home, "serve", "--workers", "2")
+
+    started = programs.start_command(*command, port=free_port(), **at(home, image()))
+    started.wait_for("/readyz", within=150)
 
     assert started.get("/metrics").status_code == 200
     assert "anyone who reaches this service" not in started.said()  # HOST is loopback here
-    made = [*(home / "data").rglob("*"), *(home / "logs").rglob("*")]
+    made = made_in(home)
     assert (home / "data" / "sovani.db") in made
     assert {path.stat().st_uid for path in made} == {USER}
     assert [path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+def test_the_doctor_finds_nothing_in_a_pod_whose_volumes_are_open_to_its_group(programs: Programs, volumes: Path):
+    variables = at(volumes, pod())
+    started = programs.start_command(
+        *in_the_container(volumes, "serve", "--workers", "2"), port=free_port(), **variables
+    )
+    started.wait_for("/readyz", within=150)
+
+    examined = subprocess.run(
+        in_the_container(volumes, "doctor"),
+        cwd=programs.home,
+        env=programs.environment(PORT=str(started.port), **variables),
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+
+    assert examined.returncode == 0, examined.stdout + examined.stderr
+    assert "No check failed." in examined.stdout
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o777 for path in made_in(volumes) if path.is_dir()} == {0o700}
+    assert [path for path in made_in(volumes) if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    assert stat.S_IMODE((volumes / "data").stat().st_mode) == 0o2775
 
 
 def test_the_image_is_what_it_says():

@@ -1,4 +1,4 @@
-"""Compose, the image and Kubernetes: of files, variables, users and probes that there are; nothing published, nothing by default."""
+"""Compose and the image: of files, variables, users and probes that there are; nothing published, nothing by default."""
 
 import re
 
@@ -12,7 +12,6 @@ from tools import go_programs
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-KUBERNETES = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/sovani.yaml").read_text()))
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)")
 
 
@@ -131,41 +130,3 @@ def test_every_path_that_the_image_copies_is_there():
 
     assert copied
     assert [path for path in copied if not (ROOT / path).exists()] == []
-
-
-def of_kind(kind):
-    return [each for each in KUBERNETES if each["kind"] == kind]
-
-
-def test_kubernetes_asks_the_probes_that_there_are_and_stops_patiently():
-    [pods] = of_kind("StatefulSet")
-    pod = pods["spec"]["template"]["spec"]
-    [container] = pod["containers"]
-    probes = {name: container[name]["httpGet"]["path"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
-
-    assert probes == {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
-    grace = Settings.model_fields["job_grace_seconds"].default
-    assert pod["terminationGracePeriodSeconds"] > grace + 10
-    assert pods["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"] == "/metrics"
-
-
-def test_kubernetes_gives_the_service_no_rights_and_a_disk():
-    [pods] = of_kind("StatefulSet")
-    pod = pods["spec"]["template"]["spec"]
-    [container] = pod["containers"]
-    uid = int(re.search(r"^USER (\d+)", DOCKERFILE, re.MULTILINE)[1])
-
-    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, uid)
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/var/lib/sovani", "/var/log/sovani-bot"}
-
-
-def test_what_kubernetes_sets_are_the_services_variables():
-    [config] = of_kind("ConfigMap")
-    known = {field.upper() for field in Settings.model_fields}
-
-    assert {name for name in config["data"] if not name.startswith("OTEL_")} - known == set()
