@@ -18,6 +18,9 @@ IS_OLD = $(shell $(FOUND) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 
 REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FOUND) is $(shell $(FOUND) -V 2>/dev/null || \
 	echo not there). Name another one, such as: make run PYTHON=python3.12 VENV=.venv-3.12))
 
+# Where an image switches the cache of bytecode off, each of the hundreds of processes of the tests would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check docs screenshots bench reference collector kube-apiserver node e2e soak soak-stores newest wheel lock
 
@@ -49,7 +52,7 @@ run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080 (PYTHON=p
 	@exec $(BIN)/python -m service serve
 
 test: $(VENV)/.dev ## the whole test suite, PostgreSQL included
-	@$(BIN)/python -m pytest -m "not e2e" -n 4 --dist loadfile
+	@$(BIN)/python -m pytest -m "not e2e" -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation, known vulnerabilities of what the lock names
 	$(BIN)/ruff check .

@@ -3,6 +3,8 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from service.jobs.schedule import JOBS
 from tests.support.processes import Programs, free_port
 from tests.support.sqlite import rows
@@ -83,6 +85,7 @@ def test_the_doctor_finds_everything_in_order_and_forgets_what_it_tried(programs
     assert rows(sqlite_template, "SELECT * FROM job_runs") == []
 
 
+@pytest.mark.e2e
 def test_the_doctor_fails_where_nothing_can_be_written(programs: Programs, sqlite_template: Path):
     programs.write("a_file", "")
 

@@ -1,6 +1,8 @@
 """The application, as `create_app` makes it, on a migrated database of its own."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -30,6 +32,33 @@ def app_of(sqlite_engine: Engine) -> Iterator[AppOf]:
     setup.shutdown()
     for app in made:
         app.state.runtime.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def shared_app_of(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppOf]:
+    """As `app_of`, but for all tests of a module: the application is the last one as long as the same settings are given.
+
+    The tests must leave it as it was. A module that wants it has a fixture `app_of` that returns it.
+    """
+    home = tmp_path_factory.mktemp("shared")
+    file = shutil.copy(sqlite_template, home / "shop.db")
+    usual = {"database_url": f"sqlite:///{file}", "scheduler": False, "data_dir": home, "log_dir": home / "log"}
+    made: list[tuple[dict[str, object], FastAPI]] = []
+
+    def end() -> None:
+        setup.shutdown()
+        for _, app in made:
+            app.state.runtime.engine.dispose()
+        made.clear()
+
+    def make(**settings: object) -> FastAPI:
+        if not made or made[0][0] != settings:
+            end()  # the telemetry of a process has the settings of its first application
+            made.append((settings, create_app(Settings(**usual | settings))))
+        return made[0][1]
+
+    yield make
+    end()
 
 
 @pytest.fixture

@@ -76,7 +76,3 @@ def test_an_import_cycle_is_shown(monkeypatch):
     monkeypatch.setattr(house, "build_graph", lambda *_packages, cache_dir: Graph())
 
     assert not House()._cycles().is_met
-
-
-def test_this_repository_meets_its_limits(capsys):
-    assert house.main() == 0, capsys.readouterr().out

@@ -27,6 +27,11 @@ REFUSED = "This needs the header Authorization: Bearer and the service's OPS_TOK
 
 
 @pytest.fixture
+def app_of(shared_app_of):
+    return shared_app_of
+
+
+@pytest.fixture
 def guarded(app_of):
     return TestClient(app_of(ops_token=TOKEN), raise_server_exceptions=False)
 

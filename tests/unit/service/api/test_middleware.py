@@ -14,6 +14,11 @@ from telemetry.logs.json_formatter import JsonFormatter
 KIB = 1024
 
 
+@pytest.fixture
+def app_of(shared_app_of):
+    return shared_app_of
+
+
 @pytest.mark.parametrize("path", ["/health", "/api/v1/reviews", "/metrics", "/nothing/here", "/jobs/status?limit=0"])
 def test_every_answer_tells_a_browser_to_do_nothing_with_it(client, path):
     headers = client.get(path).headers

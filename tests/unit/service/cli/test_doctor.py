@@ -57,7 +57,7 @@ def test_a_file_that_others_may_read_is_named_with_what_to_do(runtime_of, tmp_pa
     (tmp_path / "var" / "old.db").write_text("from before")
     (tmp_path / "var" / "old.db").chmod(0o644)
 
-    finding = found(runtime)["permissions"]
+    finding = found(runtime, "permissions")["permissions"]
 
     assert finding.mark == FAIL
     assert f"{tmp_path}/var/old.db: chmod -R go= " in finding.sentence
@@ -72,7 +72,7 @@ def test_job_runs_that_wait_for_another_database_are_named(runtime_of, tmp_path)
     assert "job runs for another database, postgresql://host/other, and not for " in finding.sentence
 
 
-def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):
+def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of, without_selftest):
     findings = found(runtime_of())
 
     left_out = {finding.name: finding.sentence for finding in findings.values() if finding.mark == SKIPPED}

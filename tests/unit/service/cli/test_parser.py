@@ -335,16 +335,7 @@ def test_without_a_backup_the_folder_is_named(run, capsys, tmp_path):
     assert capsys.readouterr().err == f"There is no backup in {tmp_path}/var/backups.\n"
 
 
-def test_the_doctor_is_content_where_everything_works(run, migrated, capsys):
-    code = run("doctor")
-
-    output = capsys.readouterr().out
-    assert code == 0, output
-    assert "FAIL" not in output
-    assert migrated.names() == []
-
-
-def test_the_doctor_fails_where_something_does_not(run, migrated, capsys, monkeypatch, tmp_path):
+def test_the_doctor_fails_where_something_does_not(run, migrated, capsys, monkeypatch, tmp_path, without_selftest):
     (tmp_path / "file").touch()
     monkeypatch.setenv("LOG_DIR", str(tmp_path / "file"))
 

@@ -26,6 +26,11 @@ GUARDED = (
 
 
 @pytest.fixture
+def app_of(shared_app_of):
+    return shared_app_of
+
+
+@pytest.fixture
 def ask(app_of):
     """Asks a service with such settings by a name; the status of the response."""
 

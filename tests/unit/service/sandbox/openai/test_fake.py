@@ -572,13 +572,13 @@ def test_long_reasoning_eats_the_tokens_of_a_small_limit(ask):
     ],
 )
 def test_a_share_of_the_reviews_is_answered_oddly_and_the_same_each_time(ask_of, option, is_odd):
-    asks = [ask_of(**{option: share}) for share in (0.3, 0.3, 1.0, 0.0)]
+    asks = [(ask_of(**{option: share}), reviews) for share, reviews in ((0.3, 20), (0.3, 20), (1.0, 5), (0.0, 5))]
     limits = {"max_output_tokens": 4000, "reasoning": {"effort": "low"}}
 
-    found = [[is_odd(ask(f"{PRAISE} {n}", **limits).json()) for n in range(40)] for ask in asks]
+    found = [[is_odd(ask(f"{PRAISE} {n}", **limits).json()) for n in range(reviews)] for ask, reviews in asks]
 
     assert found[0] == found[1]
-    assert 2 < sum(found[0]) < 30
+    assert 1 < sum(found[0]) < 15
     assert (all(found[2]), any(found[3])) == (True, False)
 
 

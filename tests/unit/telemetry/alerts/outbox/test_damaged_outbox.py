@@ -6,7 +6,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,18 +51,25 @@ def pending(outbox):
 
 def left_by_kill(home: Path, checkpointed: int) -> Path:
     """The files of a process that was killed: so many of the alerts are in the database, all others in its log."""
-    living = Outbox(home / "living.db")
-    add(living, WAITING[:checkpointed])
-    if checkpointed:
-        with closing(sqlite3.connect(living.path)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(RESTART)")
-    add(living, WAITING[checkpointed:])
     path = home / "outbox" / "outbox.db"
     path.parent.mkdir()
-    for suffix in ("", "-wal"):
-        shutil.copy(f"{living.path}{suffix}", f"{path}{suffix}")
-    living.close()
+    for suffix, content in _killed(checkpointed).items():
+        Path(f"{path}{suffix}").write_bytes(content)
     return path
+
+
+@cache
+def _killed(checkpointed: int) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as home:
+        living = Outbox(Path(home, "living.db"))
+        add(living, WAITING[:checkpointed])
+        if checkpointed:
+            with closing(sqlite3.connect(living.path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        add(living, WAITING[checkpointed:])
+        files = {suffix: Path(f"{living.path}{suffix}").read_bytes() for suffix in ("", "-wal")}
+        living.close()
+    return files
 
 
 def log_of(path):
