@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -179,14 +179,14 @@ class RecentDatabase(forks.ForkAware):
 
     @contextmanager
     def _replacing_damaged(self, opened: _Opened) -> Generator[None]:
-        """Remove the file for the next caller, if this one finds that it is damaged."""
+        """Make the file anew for the next caller, if this one finds that it is damaged."""
         try:
             yield
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 with self._opening, self._alone():
                     if file_id(self.path) == opened.file:
-                        self._remove("is damaged")
+                        self._make_anew("is damaged")
             raise
 
     @contextmanager
@@ -197,6 +197,13 @@ class RecentDatabase(forks.ForkAware):
                 yield
         finally:
             lock.close()
+
+    def _make_anew(self, reason: str) -> None:
+        """At once, so that other processes find a new file, and do not say that it was deleted."""
+        self._remove(reason)
+        with suppress(sqlite3.Error, OSError):  # whoever uses it next tries again
+            if (connection := connected(self.path)) is not None:
+                connection.close()
 
     def _remove(self, reason: str) -> None:
         self._forget()

@@ -14,7 +14,7 @@ import pytest
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.points.plotted import REQUESTS
-from tests.support.processes import Program, Programs, eventually
+from tests.support.processes import Program, Programs, eventually, free_port
 from tests.support.worker_consistency import workers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -51,6 +51,17 @@ def start(programs: Programs) -> Program:
     return service
 
 
+def start_gunicorn(programs: Programs) -> Program:
+    """Its parent leaves a worker that hangs alone for two minutes."""
+    port = free_port()
+    options = ("-w", "2", "-b", f"127.0.0.1:{port}", "--timeout", "120")
+    worker = "uvicorn.workers.UvicornWorker"
+    service = programs.start("-m", "gunicorn", "-k", worker, *options, "service.main:app", port=port, SCHEDULER="false")
+    service.wait_for("/readyz", within=180)
+    eventually(lambda: len(workers(service)) == 2, within=180)
+    return service
+
+
 def send(service: Program, number: int) -> Figures:
     """Requests over connections of their own, so that all workers get some. Returns what the client knows of them."""
     figures: Figures = Counter()
@@ -84,6 +95,14 @@ def elected(service: Program, directory: Path) -> psutil.Process:
     return next(worker for worker in workers(service) if worker.pid in pids)
 
 
+def elected_besides(stopped: psutil.Process, service: Program, directory: Path) -> psutil.Process | None:
+    try:
+        found = elected(service, directory)
+    except (ValueError, StopIteration):  # the lock is being replaced
+        return None
+    return found if found != stopped else None
+
+
 def test_figures_are_those_of_the_client_whoever_is_killed_and_a_restart_is_no_spike(
     programs: Programs, queries: PointQueries, tmp_path: Path
 ):
@@ -112,3 +131,26 @@ def test_figures_are_those_of_the_client_whoever_is_killed_and_a_restart_is_no_s
     (points,) = queries.over_time(REQUESTS, last, last + HOUR, 10, match={"endpoint": "/livez"})
     values = [value for value in points.values if value is not None]
     assert min(values) == 0 < max(values) <= 10
+
+
+def test_figures_are_those_of_the_client_if_the_worker_that_samples_is_stopped_and_after_a_rolling_update(
+    programs: Programs, queries: PointQueries, tmp_path: Path
+):
+    service = start_gunicorn(programs)
+    eventually(queries.newest_sample, within=120)
+    stopped = eventually(lambda: elected(service, tmp_path / "var"), within=60)
+    stopped.suspend()
+    sent = send(service, 25)
+    successor = eventually(lambda: elected_besides(stopped, service, tmp_path / "var"), within=120)
+    eventually(lambda: shows(queries, sent), within=120)
+    stopped.resume()
+    sent += send(service, 25)
+    eventually(lambda: shows(queries, sent), within=120)
+    assert elected(service, tmp_path / "var") == successor
+
+    update = start_gunicorn(programs)
+    sent += send(update, 25) + send(service, 25)
+    service.tell(signal.SIGTERM)
+    service.exit_code(within=120)
+    sent += send(update, 25)
+    eventually(lambda: shows(queries, sent), within=120)

@@ -105,6 +105,28 @@ def test_a_damaged_file_is_made_anew_and_said_once(damage, is_open, path, caplog
         user.close()
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_damage_that_one_process_finds_is_said_by_no_other(order, path, caplog):
+    users = [RecentDatabase(path), RecentDatabase(path)]
+    for user in users:
+        add(user)
+        names(user)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    overwrite(path)
+    with pytest.raises(sqlite3.DatabaseError):
+        add(users[order[0]])
+
+    for place in reversed(order):
+        add(users[place])
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "recent.db is damaged. It is made anew; the console has lost what was in it."
+    ]
+    for user in users:
+        user.close()
+
+
 @pytest.mark.parametrize("with_log", [True, False])
 def test_a_deleted_file_is_made_anew_and_said_once(with_log, database, path, caplog):
     add(database, "lost")
