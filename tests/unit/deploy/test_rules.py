@@ -162,6 +162,13 @@ def test_a_wrong_address_of_the_runbook_writes_nothing(monkeypatch, capsys, addr
     assert "--runbook-url" in capsys.readouterr().err
 
 
+def test_target_down_is_of_the_jobs_that_prometheus_is_configured_with_and_no_others():
+    jobs = yaml.safe_load((HERE / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    [expression] = [rule["expr"] for rule in EVERY if rule.get("alert") == "TargetDown"]
+
+    assert expression == f'up{{job=~"{"|".join(job["job_name"] for job in jobs)}"}} == 0'
+
+
 def test_every_alert_has_a_page_in_the_runbook():
     pages = {
         line[3:].lower()
