@@ -126,7 +126,9 @@ class Doubtful:
         (ChannelError("cannot be reached"), False, 20),
     ],
 )
-def test_without_the_outbox_a_doubtful_message_is_marked_and_an_unreadable_response_bounded(clock, error, marked, sends):
+def test_without_the_outbox_a_doubtful_message_is_marked_and_an_unreadable_response_bounded(
+    clock, error, marked, sends
+):
     channel = Doubtful(error)
     fallback = FallbackNotifier([channel], clock)
 
