@@ -1,6 +1,6 @@
 """Programs of Go modules that the tests run, built once and kept between runs: the Collector with what `otel-collector.yaml` names, by its
-own builder; Prometheus and promtool of the version that docker-compose.yml names; the reader of Compose files that
-`docker compose` itself has; and a check of dashboards by Grafana's own types.
+own builder; Prometheus, promtool, Alertmanager and amtool of the versions that docker-compose.yml names; `docker compose`, and its reader of
+Compose files; and a check of dashboards by Grafana's own types.
 
 `python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
 """
@@ -23,6 +23,7 @@ COMPOSE: Final = Path(__file__).parent.parent / "docker-compose.yml"
 BUILDER: Final = Path(__file__).parent / "collector" / "builder.yaml"
 READER: Final = Path(__file__).parent / "compose"
 CHECKER: Final = Path(__file__).parent / "dashboards"
+COMPOSE_VERSION: Final = "2.40.3"
 
 
 def collector_version() -> str:
@@ -41,7 +42,11 @@ def compose_reader() -> Path:
 
 def prometheus_version() -> str:
     """Without the `v` of the image's tag, such as 3.16.0."""
-    image: str = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["prometheus"]["image"]
+    return _version_of("prometheus")
+
+
+def _version_of(service: str) -> str:
+    image: str = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][service]["image"]
     return image.rpartition(":v")[2]
 
 
@@ -59,12 +64,41 @@ def promtool() -> Path:
     return cache() / f"promtool-{prometheus_version()}"
 
 
+def alertmanager() -> Path:
+    return cache() / f"alertmanager-{_version_of('alertmanager')}"
+
+
+def amtool() -> Path:
+    return cache() / f"amtool-{_version_of('alertmanager')}"
+
+
+def compose() -> Path:
+    """`docker compose`, as a plugin of the engine's client."""
+    return cache() / f"docker-compose-{COMPOSE_VERSION}"
+
+
 def dashboard_checker() -> Path:
     return kept("dashboards", *sorted(CHECKER.iterdir()))
 
 
+def build_for_stack() -> list[Path]:
+    """Those of the containers (`tools.stack`). Returns the programs.
+
+    Raises:
+        NotBuiltError: there is no Go here, or a step failed.
+    """
+    return [
+        _build(collector(), _make_collector),
+        _build(prometheus(), partial(_make_of_prometheus, "prometheus")),
+        _build(promtool(), partial(_make_of_prometheus, "promtool")),
+        _build(alertmanager(), partial(_make_of_alertmanager, "alertmanager")),
+        _build(amtool(), partial(_make_of_alertmanager, "amtool")),
+        _build(compose(), _make_compose),
+    ]
+
+
 def build_all() -> list[Path]:
-    """Returns the programs.
+    """Those of `make e2e`. Returns the programs.
 
     Raises:
         NotBuiltError: there is no Go here, or a step failed.
@@ -107,14 +141,48 @@ def _make_own(module: Path, go: str, directory: str) -> Path:
 
 
 def _make_of_prometheus(command: str, go: str, directory: str) -> Path:
-    """In the module's own directory, with the versions of its own go.sum."""
-    module = prometheus_module(prometheus_version())
-    source: str = json.loads(_run(directory, go, "mod", "download", "-json", module))["Dir"]
+    """Without service discovery, which is half of its packages."""
     version = f"-X github.com/prometheus/common/version.Version={prometheus_version()}"
-    # Without service discovery, which is half of its packages; its workspace names modules that are not in it.
-    build = (go, "build", "-mod=readonly", "-buildvcs=false", "-tags", "remove_all_sd", "-ldflags", version)
-    _run(source, *build, "-o", f"{directory}/{command}", f"./cmd/{command}", GOWORK="off")
-    return Path(directory, command)
+    module = prometheus_module(prometheus_version())
+    return _make_of_module(go, directory, module, command, "-tags", "remove_all_sd", "-ldflags", version)
+
+
+def _make_of_alertmanager(command: str, go: str, directory: str) -> Path:
+    """With an empty page in the place of its web interface, which the module does not contain."""
+    version = _version_of("alertmanager")
+    source = shutil.copytree(
+        _source(go, directory, f"github.com/prometheus/alertmanager@v{version}"),
+        Path(directory, "source"),
+        copy_function=shutil.copyfile,
+    )
+    _run(str(source), "chmod", "-R", "u+w", ".")
+    (source / "ui/app/dist").mkdir()
+    (source / "ui/app/dist/index.html").touch()
+    flag = f"-X github.com/prometheus/common/version.Version={version}"
+    return _make_in(str(source), go, directory, command, "-ldflags", flag)
+
+
+def _make_compose(go: str, directory: str) -> Path:
+    flags = ("-ldflags", f"-X github.com/docker/compose/v2/internal.Version=v{COMPOSE_VERSION}")
+    return _make_of_module(go, directory, f"github.com/docker/compose/v2@v{COMPOSE_VERSION}", ".", *flags)
+
+
+def _make_of_module(go: str, directory: str, module: str, command: str, *flags: str) -> Path:
+    return _make_in(_source(go, directory, module), go, directory, command, *flags)
+
+
+def _make_in(source: str, go: str, directory: str, command: str, *flags: str) -> Path:
+    """In the module's own directory, with the versions of its own go.sum."""
+    # The workspace of a module may name others that are not in it.
+    build = (go, "build", "-mod=readonly", "-buildvcs=false", *flags)
+    _run(source, *build, "-o", f"{directory}/program", f"./cmd/{command}", GOWORK="off")
+    return Path(directory, "program")
+
+
+def _source(go: str, directory: str, module: str) -> str:
+    """The directory of the downloaded module."""
+    found: str = json.loads(_run(directory, go, "mod", "download", "-json", module))["Dir"]
+    return found
 
 
 def _run(directory: str, *command: str, **environment: str) -> str:

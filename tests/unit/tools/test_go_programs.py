@@ -15,7 +15,10 @@ def test_another_version_or_another_source_is_another_program():
         go_programs.dashboard_checker(),
         go_programs.prometheus(),
         go_programs.promtool(),
+        go_programs.alertmanager(),
+        go_programs.amtool(),
+        go_programs.compose(),
     }
 
-    assert len(programs) == 5
+    assert len(programs) == 8
     assert go_programs.prometheus().name == f"prometheus-{go_programs.prometheus_version()}"
