@@ -6,6 +6,8 @@
 
 import gzip
 import json
+import os
+import signal
 import sys
 import threading
 import urllib.request
@@ -82,6 +84,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> int:
+    # The first process of a container ignores the signals that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     name = Path(sys.argv[0]).stem
     first, *others = PORTS[name]
     if "-health" in sys.argv:
