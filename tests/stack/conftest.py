@@ -43,8 +43,9 @@ class Stack:
 
     def once(self, *arguments: str) -> tuple[int, str]:
         """`docker run` of the image to its end."""
-        done = self.engine.tried("run", "--rm", *arguments)
-        return done.returncode, f"{done.stdout}{done.stderr}"
+        done = self.engine.tried("run", "--rm", "--stop-timeout=10", *arguments)
+        # The engine must not change the routing of this machine, and says so at each start.
+        return done.returncode, re.sub(r"WARNING: IPv4 forwarding is disabled.*\n", "", f"{done.stdout}{done.stderr}")
 
     def get(self, path: str) -> Any:
         response = httpx.get(f"{API}{path}", headers=AUTHORIZED, timeout=10, trust_env=False)
@@ -62,6 +63,12 @@ class Stack:
         answer = self.project.tried("exec", "--no-TTY", "prometheus", "wget", "-qO-", url)
         assert answer.returncode == 0, answer.stderr
         return httpx.Response(200, text=answer.stdout).json()["data"]
+
+    def stored(self, store: str, port: int, part: bytes) -> int:
+        """How many of the requests that a stand-in has kept contain these bytes."""
+        url = f"http://127.0.0.1:{port}/stand-in/count?hex={part.hex()}"
+        answer = self.project.compose("exec", "--no-TTY", store, "wget", "-qO-", url)
+        return int(httpx.Response(200, text=answer).json()["count"])
 
     def logs(self, service: str) -> list[str]:
         return self.project.compose("logs", "--no-color", "--no-log-prefix", service).splitlines()
@@ -119,7 +126,9 @@ def volume(stack: Stack) -> Iterator[Callable[[str], str]]:
         name = stack.engine.docker("volume", "create").strip()
         made.append(name)
         mount = f"--volume={name}:/var/lib/sovani"
-        code, said = stack.once("--user=0", mount, "--entrypoint=chown", stack.image, owner, "/var/lib/sovani")
+        # An empty volume would get the owner that the directory has in the image, at each start.
+        script = f"touch /var/lib/sovani/file && chown -R {owner} /var/lib/sovani"
+        code, said = stack.once("--user=0", mount, "--entrypoint=sh", stack.image, "-c", script)
         assert code == 0, said
         return name
 

@@ -1,17 +1,16 @@
 """docker-compose.yml as it is, in real containers: what it starts, what its commands say, and where alerts and telemetry arrive."""
 
-import json
 import re
 
 import httpx
 import pytest
 
 from service.cli.command_list import COMMANDS
-from tests.stack.conftest import AUTHORIZED, LONG, Stack, is_in_repository
+from tests.stack.conftest import LONG, Stack, is_in_repository
 from tests.support.processes import ROOT, eventually
 from tools.stack import engine, images
 from tools.stack.inside import MAX_SIZE
-from tools.stack.project import API, GRAFANA
+from tools.stack.project import GRAFANA
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 LOUD = re.compile(r"level=(?:WARN|ERROR)")
@@ -108,24 +107,19 @@ def test_prometheus_evaluates_every_rule_reaches_every_target_and_complains_abou
     assert [line for line in stack.logs("prometheus") if LOUD.search(line)] == []
 
 
-def test_a_request_is_a_trace_in_the_store_and_its_metrics_are_in_prometheus(stack: Stack):
-    trace = "0123456789abcdef0123456789abcdef"
-    headers = {**AUTHORIZED, "traceparent": f"00-{trace}-0123456789abcdef-01"}
-    # An error, so that the Collector keeps it.
-    assert httpx.get(f"{API}/nowhere/at/all", headers=headers, timeout=10, trust_env=False).status_code == 404
+def test_traces_of_jobs_logs_and_metrics_arrive_in_the_stores(stack: Stack):
+    """The Collector keeps the trace of each job run."""
 
-    def kept() -> int:
-        port = {"tempo": 3200}["tempo"]
-        url = f"http://127.0.0.1:{port}/stand-in/count?hex={trace}"
-        return int(json.loads(stack.project.compose("exec", "--no-TTY", "tempo", "wget", "-qO-", url))["count"])
+    def trace() -> str:
+        runs = stack.get("/jobs/status?status=success&limit=10")["runs"]
+        return str(runs[0]["trace_id"])
 
-    def by_otlp() -> bool:
-        return bool(stack.prometheus("query?query=count({job=~%22sovani/.*%22})")["result"])
+    traced = eventually(trace, LONG)
 
-    for _ in range(20):
-        httpx.get(f"{API}/nowhere/at/all", headers=headers, timeout=10, trust_env=False)
-    eventually(kept, LONG)
-    eventually(by_otlp, LONG)
+    eventually(lambda: stack.stored("tempo", 3200, bytes.fromhex(traced)), LONG)
+    eventually(lambda: stack.stored("loki", 3100, b"sovani.part"), LONG)
+    by_otlp = "query?query=count(%7Bjob=~%22sovani/.%2B%22%7D)"
+    eventually(lambda: stack.prometheus(by_otlp)["result"], LONG)
 
 
 def test_nothing_of_the_engine_is_in_the_repository():
