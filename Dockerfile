@@ -2,12 +2,15 @@
 #   docker build -t sovani .
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8080:8080 \
 #     -v sovani-data:/var/lib/sovani -v sovani-logs:/var/log/sovani-bot --env-file .env sovani
-FROM python:3.12-slim-trixie AS build
+FROM debian:trixie-slim AS build
+# The client is here for two programs of it: as a package it needs all of Perl.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3-venv postgresql-client-17
 COPY requirements.lock requirements-build.lock /
 # Each file is checked against the lock's hashes; what is built from source fails here, where a compiler may be missing, and not later.
-RUN python -m venv /opt/sovani \
+RUN python3 -m venv /opt/sovani \
  && /opt/sovani/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements.lock \
- && python -m venv /opt/build \
+ && python3 -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements-build.lock
 COPY pyproject.toml README.md LICENSE alembic.ini /src/
 COPY migrations /src/migrations
@@ -18,15 +21,17 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --disable-pip-versio
  && /opt/sovani/bin/pip install --no-deps --no-index --disable-pip-version-check /src/dist/*.whl \
  && /opt/sovani/bin/pip uninstall --yes --quiet pip
 
-FROM python:3.12-slim-trixie
-# pg_dump and pg_restore, for backups of PostgreSQL: trixie's are 17, and refuse a server that is newer.
+FROM debian:trixie-slim
+# Python 3.13, and the libraries of pg_dump and pg_restore.
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends postgresql-client \
- && rm -rf /var/lib/apt/lists/* \
+ && apt-get install --yes --no-install-recommends ca-certificates libpq5 python3 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && groupadd --gid 10001 sovani \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sovani \
  && install --directory --owner sovani --group sovani --mode 0700 /var/lib/sovani /var/log/sovani-bot
 COPY --from=build /opt/sovani /opt/sovani
+# For backups of PostgreSQL: trixie's are 17, and refuse a server that is newer.
+COPY --from=build /usr/lib/postgresql/17/bin/pg_dump /usr/lib/postgresql/17/bin/pg_restore /usr/local/bin/
 WORKDIR /srv
 # TMPDIR: some libraries want one when they are imported. MALLOC_ARENA_MAX: each thread of a process would keep free memory of its own.
 ENV PATH=/opt/sovani/bin:$PATH \

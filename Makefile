@@ -22,7 +22,7 @@ REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FO
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs screenshots bench reference collector kube-apiserver node e2e soak soak-stores newest wheel lock
+.PHONY: help run test check docs screenshots bench reference collector kube-apiserver node e2e stack e2e-stack soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -52,7 +52,7 @@ run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080 (PYTHON=p
 	@exec $(BIN)/python -m service serve
 
 test: $(VENV)/.dev ## the whole test suite, PostgreSQL included
-	@$(BIN)/python -m pytest -m "not e2e" -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not e2e and not stack" -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation, known vulnerabilities of what the lock names
 	$(BIN)/ruff check .
@@ -83,6 +83,12 @@ reference: $(VENV)/.dev ## write the pages of docs/reference that are made from 
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager, Collector and Chromium, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
+
+stack: $(VENV)/.dev ## docker-compose.yml in real containers, with the sandbox, until Ctrl-C (needs root and Debian)
+	@exec $(BIN)/python -m tools.stack up
+
+e2e-stack: $(VENV)/.dev ## the tests of docker-compose.yml in real containers (needs root, Debian and Go; 15 GB of disk)
+	@$(BIN)/python -m tools.stack test --durations 15
 
 soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set and a full disk; a table of what held (MINUTES=20)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20)

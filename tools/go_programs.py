@@ -1,25 +1,23 @@
-"""Programs of Go modules that the tests run, built once and kept between runs: the Collector with what `otel-collector.yaml` names, by its
-own builder; Prometheus and promtool of the version that docker-compose.yml names; the reader of Compose files that
-`docker compose` itself has; a check of dashboards by Grafana's own types; kustomize and kube-score.
+"""Programs of Go modules that the tests run, built once and kept between runs: where each is, and which of them a test needs.
 
-`python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
-`python -m tools.go_programs --kube-apiserver` builds the API server of Kubernetes and kubectl instead.
+`python -m tools.go_programs` builds what `make e2e` needs and is not there yet; it takes minutes, and the Go module proxy: the Collector
+with what `otel-collector.yaml` names, by its own builder; Prometheus and promtool of the version that docker-compose.yml names; the
+reader of Compose files that `docker compose` itself has; a check of dashboards by Grafana's own types; kustomize and kube-score.
+The options build what takes longer.
 """
 
 import argparse
-import json
-import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import yaml
 
-from tools.build_cache import NotBuiltError, cache, kept, run
+from tools import go_builds
+from tools.build_cache import NotBuiltError, cache, kept
+from tools.go_builds import build_once
 
 COMPOSE: Final = Path(__file__).parent.parent / "docker-compose.yml"
 BUILDER: Final = Path(__file__).parent / "collector" / "builder.yaml"
@@ -28,11 +26,23 @@ CHECKER: Final = Path(__file__).parent / "dashboards"
 KUBERNETES: Final = Path(__file__).parent / "kubernetes"
 KUSTOMIZE: Final = "sigs.k8s.io/kustomize/kustomize/v5@v5.8.2"
 KUBE_SCORE: Final = "github.com/zegl/kube-score/cmd/kube-score@v1.20.0"
+COMPOSE_VERSION: Final = "2.40.3"
 
 
-def collector_version() -> str:
-    found: str = yaml.safe_load(BUILDER.read_text("utf-8"))["dist"]["version"]
-    return found
+def image_version(service: str) -> str:
+    """The version in the image's tag in docker-compose.yml, without its `v`: such as 3.16.0."""
+    image: str = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][service]["image"]
+    return image.rpartition(":")[2].removeprefix("v")
+
+
+def prometheus_version() -> str:
+    return image_version("prometheus")
+
+
+def prometheus_module(version: str) -> str:
+    """The Go module of a version: that of 3.16.0 is v0.316.0."""
+    major, minor, patch = version.split(".")
+    return f"github.com/prometheus/prometheus@v0.{major}{int(minor):02}.{patch}"
 
 
 def collector() -> Path:
@@ -44,16 +54,9 @@ def compose_reader() -> Path:
     return kept("compose", *sorted(READER.iterdir()))
 
 
-def prometheus_version() -> str:
-    """Without the `v` of the image's tag, such as 3.16.0."""
-    image: str = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["prometheus"]["image"]
-    return image.rpartition(":v")[2]
-
-
-def prometheus_module(version: str) -> str:
-    """The Go module of a version: that of 3.16.0 is v0.316.0."""
-    major, minor, patch = version.split(".")
-    return f"github.com/prometheus/prometheus@v0.{major}{int(minor):02}.{patch}"
+def compose() -> Path:
+    """`docker compose`, as a plugin of the engine's client."""
+    return cache() / f"docker-compose-{COMPOSE_VERSION}"
 
 
 def prometheus() -> Path:
@@ -62,6 +65,14 @@ def prometheus() -> Path:
 
 def promtool() -> Path:
     return cache() / f"promtool-{prometheus_version()}"
+
+
+def alertmanager() -> Path:
+    return cache() / f"alertmanager-{image_version('alertmanager')}"
+
+
+def amtool() -> Path:
+    return cache() / f"amtool-{image_version('alertmanager')}"
 
 
 def dashboard_checker() -> Path:
@@ -84,97 +95,64 @@ def kubectl() -> Path:
     return kept("kubectl", *sorted(KUBERNETES.iterdir()))
 
 
-def build_kube_apiserver() -> list[Path]:
-    """Returns the API server and kubectl. They are apart from the others, since they take long.
-
-    Raises:
-        NotBuiltError: there is no Go here, or a step failed.
-    """
-    return [
-        _build(kube_apiserver(), partial(_make_of_kubernetes, "kube-apiserver")),
-        _build(kubectl(), partial(_make_of_kubernetes, "kubectl")),
-    ]
-
-
 def build_all() -> list[Path]:
-    """Returns the programs.
+    """Build the programs of `make e2e`, and return where they are.
 
     Raises:
-        NotBuiltError: there is no Go here, or a step failed.
+        NotBuiltError: there is no Go here, or a step failed. So do the other functions that build.
     """
     return [
-        _build(collector(), _make_collector),
-        _build(compose_reader(), partial(_make_own, READER)),
-        _build(dashboard_checker(), partial(_make_own, CHECKER)),
-        _build(prometheus(), partial(_make_of_prometheus, "prometheus")),
-        _build(promtool(), partial(_make_of_prometheus, "promtool")),
-        _build(kustomize(), partial(_make_installed, KUSTOMIZE)),
-        _build(kube_score(), partial(_make_installed, KUBE_SCORE)),
+        *_build_shared(),
+        build_once(compose_reader(), partial(go_builds.make_own, READER)),
+        build_once(dashboard_checker(), partial(go_builds.make_own, CHECKER)),
+        build_once(kustomize(), partial(go_builds.make_installed, KUSTOMIZE)),
+        build_once(kube_score(), partial(go_builds.make_installed, KUBE_SCORE)),
     ]
 
 
-def _build(program: Path, make: Callable[[str, str], Path]) -> Path:
-    if program.exists():
-        return program
-    if not (go := shutil.which("go")):
-        raise NotBuiltError("Go is not on the PATH: it builds the programs that the tests run (https://go.dev/dl).")
-    sys.stderr.write(f"Building {program.name} …\n")
-    program.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory:
-        built = make(go, directory)
-        # In two steps, so that who looks meanwhile sees it whole or not at all.
-        beside = program.with_name(f".{program.name}.{os.getpid()}")
-        shutil.copy2(built, beside)
-        beside.replace(program)
-    return program
+def build_for_stack() -> list[Path]:
+    """Build the programs of the containers (`tools.stack`)."""
+    version = image_version("alertmanager")
+    return [
+        *_build_shared(),
+        build_once(alertmanager(), partial(go_builds.make_of_alertmanager, version, "alertmanager")),
+        build_once(amtool(), partial(go_builds.make_of_alertmanager, version, "amtool")),
+        build_once(compose(), partial(go_builds.make_compose, COMPOSE_VERSION)),
+    ]
 
 
-def _make_collector(go: str, directory: str) -> Path:
-    _run(directory, go, "install", f"go.opentelemetry.io/collector/cmd/builder@v{collector_version()}", GOBIN=directory)
-    _run(directory, f"{directory}/builder", f"--config={BUILDER}")
-    dist = yaml.safe_load(BUILDER.read_text("utf-8"))["dist"]
-    return Path(directory, dist["output_path"], dist["name"])
+def build_kube_apiserver() -> list[Path]:
+    """Build the API server of Kubernetes, and kubectl."""
+    make = partial(go_builds.make_of_kubernetes, KUBERNETES)
+    return [build_once(program(), partial(make, name)) for name, program in _OF_KUBERNETES.items()]
 
 
-def _make_own(module: Path, go: str, directory: str) -> Path:
-    _run(str(module), go, "build", "-mod=readonly", "-o", f"{directory}/{module.name}", ".")
-    return Path(directory, module.name)
+def _build_shared() -> list[Path]:
+    version = prometheus_version()
+    module = prometheus_module(version)
+    return [
+        build_once(collector(), partial(go_builds.make_collector, BUILDER)),
+        build_once(prometheus(), partial(go_builds.make_of_prometheus, module, version, "prometheus")),
+        build_once(promtool(), partial(go_builds.make_of_prometheus, module, version, "promtool")),
+    ]
 
 
-def _make_of_kubernetes(command: str, go: str, directory: str) -> Path:
-    """Its main module cannot be installed by name: it replaces its parts by directories, which are modules of their own elsewhere."""
-    package = f"k8s.io/kubernetes/cmd/{command}"
-    _run(str(KUBERNETES), go, "build", "-mod=readonly", "-o", f"{directory}/{command}", package)
-    return Path(directory, command)
-
-
-def _make_installed(package: str, go: str, directory: str) -> Path:
-    _run(directory, go, "install", package, GOBIN=directory)
-    [program] = Path(directory).iterdir()
-    return program
-
-
-def _make_of_prometheus(command: str, go: str, directory: str) -> Path:
-    """In the module's own directory, with the versions of its own go.sum."""
-    module = prometheus_module(prometheus_version())
-    source: str = json.loads(_run(directory, go, "mod", "download", "-json", module))["Dir"]
-    version = f"-X github.com/prometheus/common/version.Version={prometheus_version()}"
-    # Without service discovery, which is half of its packages; its workspace names modules that are not in it.
-    build = (go, "build", "-mod=readonly", "-buildvcs=false", "-tags", "remove_all_sd", "-ldflags", version)
-    _run(source, *build, "-o", f"{directory}/{command}", f"./cmd/{command}", GOWORK="off")
-    return Path(directory, command)
-
-
-def _run(directory: str, *command: str, **environment: str) -> str:
-    return run(directory, *command, CGO_ENABLED="0", **environment)
+_OF_KUBERNETES: Final[Mapping[str, Callable[[], Path]]] = {"kube-apiserver": kube_apiserver, "kubectl": kubectl}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.go_programs", description=__doc__)
-    parser.add_argument("--kube-apiserver", action="store_true", help="build the API server of Kubernetes and kubectl")
-    build = build_kube_apiserver if parser.parse_args().kube_apiserver else build_all
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.go_programs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    choice = parser.add_mutually_exclusive_group()
+    for option, what, build in (
+        ("--stack", "those of the containers", build_for_stack),
+        ("--kube-apiserver", "the API server of Kubernetes, and kubectl", build_kube_apiserver),
+    ):
+        choice.add_argument(option, dest="build", action="store_const", const=build, help=f"build {what} instead")
+    build_chosen: Callable[[], list[Path]] = parser.parse_args().build or build_all
     try:
-        for program in build():
+        for program in build_chosen():
             sys.stdout.write(f"{program}\n")
     except NotBuiltError as error:
         sys.stderr.write(f"{error}\n")

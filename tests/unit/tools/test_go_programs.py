@@ -19,8 +19,11 @@ def test_another_version_or_another_source_is_another_program():
         go_programs.kube_score(),
         go_programs.kube_apiserver(),
         go_programs.kubectl(),
+        go_programs.alertmanager(),
+        go_programs.amtool(),
+        go_programs.compose(),
     }
 
-    assert len(programs) == 9
+    assert len(programs) == 12
     assert go_programs.prometheus().name == f"prometheus-{go_programs.prometheus_version()}"
     assert (go_programs.kustomize().name, go_programs.kube_score().name) == ("kustomize-5.8.2", "kube-score-1.20.0")

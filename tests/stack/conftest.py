@@ -1,0 +1,145 @@
+"""The containers of docker-compose.yml, started once for all tests of this directory."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.processes import eventually
+from tools.stack import engine, images
+from tools.stack.engine import Engine
+from tools.stack.isolation import RUN
+from tools.stack.project import API, OPS_TOKEN, SANDBOX, Project
+
+LONG = 300.0  # only a hang takes as long
+WELL = {"healthy", "running", "done"}
+AUTHORIZED = {"authorization": f"Bearer {OPS_TOKEN}"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The running containers, as a user of this machine sees them."""
+
+    project: Project
+
+    @property
+    def engine(self) -> Engine:
+        return self.project.engine
+
+    @property
+    def image(self) -> str:
+        return str(images.services()["sovani"]["image"])
+
+    def command(self, *arguments: str, service: str = "sovani") -> tuple[int, str]:
+        """A command of the service in its container: the exit code, and what it wrote."""
+        done = self.project.tried("exec", "--no-TTY", service, "sovani", *arguments)
+        return done.returncode, f"{done.stdout}{done.stderr}"
+
+    def once(self, *arguments: str) -> tuple[int, str]:
+        """`docker run` of the image to its end."""
+        done = self.engine.tried("run", "--rm", "--stop-timeout=10", *arguments)
+        # The engine must not change the routing of this machine, and says so at each start.
+        return done.returncode, re.sub(r"WARNING: IPv4 forwarding is disabled.*\n", "", f"{done.stdout}{done.stderr}")
+
+    def get(self, path: str) -> Any:
+        response = httpx.get(f"{API}{path}", headers=AUTHORIZED, timeout=10, trust_env=False)
+        assert response.status_code == httpx.codes.OK, f"{path} is {response.status_code}: {response.text}"
+        return response.json()
+
+    def phone(self) -> str:
+        """What the chat shows, without its markup."""
+        page = httpx.get(f"{SANDBOX}/phone", timeout=10, trust_env=False).text
+        return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+    def prometheus(self, path: str) -> Any:
+        """Prometheus is not published: asked from its own container."""
+        url = f"http://127.0.0.1:9090/api/v1/{path}"
+        answer = self.project.tried("exec", "--no-TTY", "prometheus", "wget", "-qO-", url)
+        assert answer.returncode == 0, answer.stderr
+        return httpx.Response(200, text=answer.stdout).json()["data"]
+
+    def stored(self, store: str, port: int, part: bytes) -> int:
+        """How many of the requests that a stand-in has kept contain these bytes."""
+        url = f"http://127.0.0.1:{port}/stand-in/count?hex={part.hex()}"
+        answer = self.project.compose("exec", "--no-TTY", store, "wget", "-qO-", url)
+        return int(httpx.Response(200, text=answer).json()["count"])
+
+    def logs(self, service: str) -> list[str]:
+        return self.project.compose("logs", "--no-color", "--no-log-prefix", service).splitlines()
+
+    def all_well(self) -> bool:
+        states = self.project.states()
+        assert set(states.values()) <= WELL, states
+        return self.is_ready()
+
+    def is_ready(self) -> bool:
+        response = httpx.get(f"{API}/readyz", timeout=10, trust_env=False)
+        assert response.status_code == httpx.codes.OK, response.text
+        return True
+
+    def finished_runs(self) -> dict[str, str]:
+        """The outcome of each run that has one, by its id."""
+        runs = self.get("/jobs/status?limit=1000")["runs"]
+        return {str(run["id"]): run["outcome"] for run in runs if run["outcome"] not in {None, "running"}}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    if not os.path.ismount(RUN):
+        pytest.skip("These tests start containers in namespaces of their own: make e2e-stack")
+    with engine.started() as started:
+        project = Project(started, tmp_path_factory.mktemp("project"))
+        began = time.monotonic()
+        project.up()
+        print(f"\n{time.monotonic() - began:6.1f} s  docker compose up --detach --wait")  # noqa: T201
+        yield Stack(project)
+        keep_logs(project)
+        began = time.monotonic()
+        project.down()
+        print(f"\n{time.monotonic() - began:6.1f} s  docker compose down")  # noqa: T201
+
+
+def keep_logs(project: Project) -> None:
+    (engine.DATA / "stack.log").write_text(project.tried("logs", "--no-color", "--timestamps").stdout)
+
+
+@pytest.fixture
+def settled(stack: Stack) -> Iterator[Stack]:
+    """For a test that disturbs the containers: all are well before it, and after it."""
+    eventually(stack.all_well, LONG)
+    yield stack
+    eventually(stack.all_well, LONG)
+
+
+@pytest.fixture
+def volume(stack: Stack) -> Iterator[Callable[[str], str]]:
+    """Makes a volume that belongs to the given user. Returns its name."""
+    made = []
+
+    def make(owner: str) -> str:
+        name = stack.engine.docker("volume", "create").strip()
+        made.append(name)
+        mount = f"--volume={name}:/var/lib/sovani"
+        # An empty volume would get the owner that the directory has in the image, at each start.
+        script = f"touch /var/lib/sovani/file && chown -R {owner} /var/lib/sovani"
+        code, said = stack.once("--user=0", mount, "--entrypoint=sh", stack.image, "-c", script)
+        assert code == 0, said
+        return name
+
+    yield make
+    for name in made:
+        stack.engine.docker("volume", "rm", name)
+
+
+def host_pid(stack: Stack, service: str) -> int:
+    return int(stack.project.container(service)["State"]["Pid"])
+
+
+def is_in_repository(path: Path) -> bool:
+    return images.ROOT in path.resolve().parents
