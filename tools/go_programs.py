@@ -35,6 +35,11 @@ def image_version(service: str) -> str:
     return image.rpartition(":")[2].removeprefix("v")
 
 
+def collector_version() -> str:
+    found: str = yaml.safe_load(BUILDER.read_text("utf-8"))["dist"]["version"]
+    return found
+
+
 def prometheus_version() -> str:
     return image_version("prometheus")
 
