@@ -18,7 +18,7 @@ from tests.support.processes import ROOT, Programs, free_port
 USER = 10001
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(700),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a file system read-only"),
     pytest.mark.skipif(not shutil.which("unshare") or not shutil.which("setpriv"), reason="needs util-linux"),
 ]
@@ -101,7 +101,7 @@ def test_the_service_runs_as_the_images_user_with_a_root_that_is_read_only(progr
     command = in_the_container(home, "serve", "--workers", "2")
 
     started = programs.start_command(*command, port=free_port(), **at(home, image()))
-    started.wait_for("/readyz", within=150)
+    started.wait_for("/readyz", within=300)
 
     assert started.get("/metrics").status_code == 200
     assert "anyone who reaches this service" not in started.said()  # HOST is loopback here
@@ -116,7 +116,7 @@ def test_the_doctor_finds_nothing_in_a_pod_whose_volumes_are_open_to_its_group(p
     started = programs.start_command(
         *in_the_container(volumes, "serve", "--workers", "2"), port=free_port(), **variables
     )
-    started.wait_for("/readyz", within=150)
+    started.wait_for("/readyz", within=300)
 
     examined = subprocess.run(
         in_the_container(volumes, "doctor"),
@@ -124,7 +124,7 @@ def test_the_doctor_finds_nothing_in_a_pod_whose_volumes_are_open_to_its_group(p
         env=programs.environment(PORT=str(started.port), **variables),
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
 
