@@ -19,7 +19,7 @@ REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FO
 	echo not there). Name another one, such as: make run PYTHON=python3.12 VENV=.venv-3.12))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs screenshots bench reference collector node e2e soak soak-stores newest wheel lock
+.PHONY: help run test check docs screenshots bench reference collector stores node e2e e2e-stores soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -78,7 +78,10 @@ reference: $(VENV)/.dev ## write the pages of docs/reference that are made from 
 	@$(BIN)/python -m tests.support.signal_reference
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager, Collector and Chromium, and the long ones: faults, kills, ticks
-	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
+	@$(BIN)/python -m pytest -m "e2e and not stores" -n 3 --dist loadgroup --durations 15
+
+e2e-stores: $(VENV)/.dev ## the Collector before the real VictoriaLogs, Jaeger and Prometheus, each killed in turn (needs make stores)
+	@$(BIN)/python -m pytest -m stores --durations 15
 
 soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set and a full disk; a table of what held (MINUTES=20)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20)
@@ -88,6 +91,9 @@ soak-stores: $(VENV)/.dev ## an hour in which Prometheus and the Collector are k
 
 collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, and the readers of Compose files and dashboards
 	@$(BIN)/python -m tools.go_programs
+
+stores: $(VENV)/.dev ## build the stores of the profile open, once, beside what make collector builds: VictoriaLogs and Jaeger
+	@$(BIN)/python -m tools.go_programs --stores
 
 node: $(VENV)/.dev ## install by npm, once, what checks dashboards and pages: Grafana's own packages, and axe
 	@$(BIN)/python -m tools.node_packages

@@ -1,10 +1,12 @@
 """Programs of Go modules that the tests run, built once and kept between runs: the Collector with what `otel-collector.yaml` names, by its
 own builder; Prometheus and promtool of the version that docker-compose.yml names; the reader of Compose files that
-`docker compose` itself has; and a check of dashboards by Grafana's own types.
+`docker compose` itself has; and a check of dashboards by Grafana's own types. The stores of the profile `open` take longer, and are
+built only where they are asked for: VictoriaLogs and Jaeger.
 
-`python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
+`python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy. `--stores` builds the stores, too.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -39,10 +41,14 @@ def compose_reader() -> Path:
     return kept("compose", *sorted(READER.iterdir()))
 
 
+def image_version(service: str) -> str:
+    """The version in the image's tag in docker-compose.yml, without its `v`: such as 3.16.0."""
+    image: str = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][service]["image"]
+    return image.rpartition(":")[2].removeprefix("v")
+
+
 def prometheus_version() -> str:
-    """Without the `v` of the image's tag, such as 3.16.0."""
-    image: str = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["prometheus"]["image"]
-    return image.rpartition(":v")[2]
+    return image_version("prometheus")
 
 
 def prometheus_module(version: str) -> str:
@@ -51,12 +57,30 @@ def prometheus_module(version: str) -> str:
     return f"github.com/prometheus/prometheus@v0.{major}{int(minor):02}.{patch}"
 
 
+def victorialogs_module(version: str) -> str:
+    return f"github.com/VictoriaMetrics/VictoriaLogs@v{version}"
+
+
+def jaeger_module(version: str) -> str:
+    """The Go module of a version: that of 2.13.0 is v1.76.0. Up to it each release of Jaeger 2 also has a number of Jaeger 1."""
+    _, minor, patch = version.split(".")
+    return f"github.com/jaegertracing/jaeger@v1.{int(minor) + 63}.{patch}"
+
+
 def prometheus() -> Path:
     return cache() / f"prometheus-{prometheus_version()}"
 
 
 def promtool() -> Path:
     return cache() / f"promtool-{prometheus_version()}"
+
+
+def victorialogs() -> Path:
+    return cache() / f"victorialogs-{image_version('victorialogs')}"
+
+
+def jaeger() -> Path:
+    return cache() / f"jaeger-{image_version('jaeger')}"
 
 
 def dashboard_checker() -> Path:
@@ -75,6 +99,20 @@ def build_all() -> list[Path]:
         _build(dashboard_checker(), partial(_make_own, CHECKER)),
         _build(prometheus(), partial(_make_of_prometheus, "prometheus")),
         _build(promtool(), partial(_make_of_prometheus, "promtool")),
+    ]
+
+
+def build_stores() -> list[Path]:
+    """Returns the programs of the profile `open`.
+
+    Raises:
+        NotBuiltError: as in `build_all`.
+    """
+    victorialogs_source = victorialogs_module(image_version("victorialogs"))
+    jaeger_source = jaeger_module(image_version("jaeger"))
+    return [
+        _build(victorialogs(), partial(_make_of_module, victorialogs_source, "./app/victoria-logs")),
+        _build(jaeger(), partial(_make_of_module, jaeger_source, "./cmd/jaeger")),
     ]
 
 
@@ -107,14 +145,20 @@ def _make_own(module: Path, go: str, directory: str) -> Path:
 
 
 def _make_of_prometheus(command: str, go: str, directory: str) -> Path:
-    """In the module's own directory, with the versions of its own go.sum."""
-    module = prometheus_module(prometheus_version())
-    source: str = json.loads(_run(directory, go, "mod", "download", "-json", module))["Dir"]
+    """Without service discovery, which is half of its packages."""
     version = f"-X github.com/prometheus/common/version.Version={prometheus_version()}"
-    # Without service discovery, which is half of its packages; its workspace names modules that are not in it.
-    build = (go, "build", "-mod=readonly", "-buildvcs=false", "-tags", "remove_all_sd", "-ldflags", version)
-    _run(source, *build, "-o", f"{directory}/{command}", f"./cmd/{command}", GOWORK="off")
-    return Path(directory, command)
+    options = ("-tags", "remove_all_sd", "-ldflags", version)
+    return _make_of_module(prometheus_module(prometheus_version()), f"./cmd/{command}", go, directory, *options)
+
+
+def _make_of_module(module: str, package: str, go: str, directory: str, *options: str) -> Path:
+    """In the module's own directory, with the versions of its own go.sum."""
+    source: str = json.loads(_run(directory, go, "mod", "download", "-json", module))["Dir"]
+    program = Path(directory, "built")
+    # A workspace, where there is one, names modules that are not in it.
+    build = (go, "build", "-mod=readonly", "-buildvcs=false", *options)
+    _run(source, *build, "-o", str(program), package, GOWORK="off")
+    return program
 
 
 def _run(directory: str, *command: str, **environment: str) -> str:
@@ -122,8 +166,13 @@ def _run(directory: str, *command: str, **environment: str) -> str:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.go_programs", description=__doc__)
+    parser.add_argument(
+        "--stores", action="store_true", help="also the stores of the profile open: VictoriaLogs, Jaeger"
+    )
+    arguments = parser.parse_args()
     try:
-        for program in build_all():
+        for program in (*build_all(), *(build_stores() if arguments.stores else ())):
             sys.stdout.write(f"{program}\n")
     except NotBuiltError as error:
         sys.stderr.write(f"{error}\n")
