@@ -22,7 +22,7 @@ REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FO
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs screenshots bench reference collector kube-apiserver node e2e stack e2e-stack soak soak-stores newest wheel lock
+.PHONY: help run test check docs screenshots bench reference collector stores kube-apiserver node e2e e2e-stores stack e2e-stack soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -82,7 +82,10 @@ reference: $(VENV)/.dev ## write the pages of docs/reference that are made from 
 	@$(BIN)/python -m tests.support.signal_reference
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager, Collector and Chromium, and the long ones: faults, kills, ticks
-	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
+	@$(BIN)/python -m pytest -m "e2e and not stores" -n 3 --dist loadgroup --durations 15
+
+e2e-stores: $(VENV)/.dev ## the Collector before the real VictoriaLogs, Jaeger and Prometheus, each killed in turn (needs make stores)
+	@$(BIN)/python -m pytest -m stores --durations 15
 
 stack: $(VENV)/.dev ## docker-compose.yml in real containers, with the sandbox, until Ctrl-C (needs root and Debian)
 	@exec $(BIN)/python -m tools.stack up
@@ -98,6 +101,9 @@ soak-stores: $(VENV)/.dev ## an hour in which Prometheus and the Collector are k
 
 collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, the readers of Compose files, dashboards and manifests
 	@$(BIN)/python -m tools.go_programs
+
+stores: $(VENV)/.dev ## build the stores of the profile open, once, beside what make collector builds: VictoriaLogs and Jaeger
+	@$(BIN)/python -m tools.go_programs --stores
 
 kube-apiserver: collector ## whether the API server of Kubernetes takes the manifests (builds it once; needs Debian's etcd-server)
 	@$(BIN)/python -m tools.go_programs --kube-apiserver

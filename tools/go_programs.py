@@ -50,6 +50,16 @@ def prometheus_module(version: str) -> str:
     return f"github.com/prometheus/prometheus@v0.{major}{int(minor):02}.{patch}"
 
 
+def victorialogs_module(version: str) -> str:
+    return f"github.com/VictoriaMetrics/VictoriaLogs@v{version}"
+
+
+def jaeger_module(version: str) -> str:
+    """The Go module of a version: that of 2.13.0 is v1.76.0. Up to it each release of Jaeger 2 also has a number of Jaeger 1."""
+    _, minor, patch = version.split(".")
+    return f"github.com/jaegertracing/jaeger@v1.{int(minor) + 63}.{patch}"
+
+
 def collector() -> Path:
     """Where the program is, or will be. Another `builder.yaml` is another program."""
     return kept("otelcol", BUILDER)
@@ -78,6 +88,14 @@ def alertmanager() -> Path:
 
 def amtool() -> Path:
     return cache() / f"amtool-{image_version('alertmanager')}"
+
+
+def victorialogs() -> Path:
+    return cache() / f"victorialogs-{image_version('victorialogs')}"
+
+
+def jaeger() -> Path:
+    return cache() / f"jaeger-{image_version('jaeger')}"
 
 
 def dashboard_checker() -> Path:
@@ -126,6 +144,15 @@ def build_for_stack() -> list[Path]:
     ]
 
 
+def build_stores() -> list[Path]:
+    """Build the stores of the Compose profile `open`."""
+    logs, traces = victorialogs_module(image_version("victorialogs")), jaeger_module(image_version("jaeger"))
+    return [
+        build_once(victorialogs(), partial(go_builds.make_of_module, logs, "./app/victoria-logs")),
+        build_once(jaeger(), partial(go_builds.make_of_module, traces, "./cmd/jaeger")),
+    ]
+
+
 def build_kube_apiserver() -> list[Path]:
     """Build the API server of Kubernetes, and kubectl."""
     make = partial(go_builds.make_of_kubernetes, KUBERNETES)
@@ -152,6 +179,7 @@ def main() -> int:
     choice = parser.add_mutually_exclusive_group()
     for option, what, build in (
         ("--stack", "those of the containers", build_for_stack),
+        ("--stores", "VictoriaLogs and Jaeger, and what feeds them", lambda: [*_build_shared(), *build_stores()]),
         ("--kube-apiserver", "the API server of Kubernetes, and kubectl", build_kube_apiserver),
     ):
         choice.add_argument(option, dest="build", action="store_const", const=build, help=f"build {what} instead")

@@ -91,6 +91,16 @@ def deployed_prometheus() -> Path:
 
 
 @pytest.fixture(scope="session")
+def victorialogs() -> Path:
+    return _built(go_programs.victorialogs(), "make stores")
+
+
+@pytest.fixture(scope="session")
+def jaeger() -> Path:
+    return _built(go_programs.jaeger(), "make stores")
+
+
+@pytest.fixture(scope="session")
 def dashboard_checker() -> str:
     return str(_built(go_programs.dashboard_checker()))
 
@@ -186,13 +196,13 @@ def start_alertmanager(programs: Programs, alertmanager: str) -> StartAlertmanag
     return start
 
 
-def _built(program: Path) -> Path:
+def _built(program: Path, by: str = "make collector") -> Path:
     """Without Go it is not to be had, and then nothing can be seen of it."""
     if program.exists():
         return program
     if shutil.which("go") is None:
         pytest.skip(f"{program.name} is built from a Go module, and Go is not on the PATH.")
-    pytest.fail(f"{program.name} is not built: make collector")
+    pytest.fail(f"{program.name} is not built: {by}")
 
 
 def _installed(program: str) -> str:

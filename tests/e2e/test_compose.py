@@ -41,6 +41,15 @@ def test_compose_takes_it(reader: Path):
     assert services["sovani"]["environment"]["DATABASE_URL"].startswith("postgresql+psycopg://sovani:12345678@postgres")
 
 
+def test_the_profile_adds_its_stores(reader: Path):
+    plain, with_profile = (
+        json.loads(read(reader, *WANTED, **variables).stdout)["services"]
+        for variables in ({}, {"COMPOSE_PROFILES": "open"})
+    )
+
+    assert with_profile.keys() - plain.keys() == {"jaeger", "victorialogs"}
+
+
 @pytest.mark.parametrize(("given", "names"), [("", ""), ("shop.example", "shop.example,sovani,scheduler")])
 def test_prometheus_reaches_the_containers_whatever_names_are_allowed(reader: Path, given: str, names: str):
     services = json.loads(read(reader, *WANTED, ALLOWED_HOSTS=given).stdout)["services"]

@@ -1,9 +1,13 @@
 """The real Collector with otel-collector.yaml, which can be killed and started again."""
 
+import secrets
 import signal
+import time
 from pathlib import Path
 
 import httpx
+from google.protobuf.message import Message
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support.processes import ROOT, Programs, answers, free_port
 
@@ -49,9 +53,34 @@ class Collector:
     def is_ready(self) -> bool:
         return answers(self.process, "/")
 
-    def kill(self) -> None:
-        self.process.tell(signal.SIGKILL)
+    def stop(self, by: signal.Signals) -> None:
+        self.process.tell(by)
         self.process.exit_code()
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+    def send(self, signal_name: str, request: Message) -> None:
+        """Raises AssertionError if it is not accepted."""
+        headers = {"content-type": "application/x-protobuf"}
+        url = f"{self.url}/v1/{signal_name}"
+        answer = httpx.post(url, content=request.SerializeToString(), headers=headers, timeout=60, trust_env=False)
+        assert answer.status_code == httpx.codes.OK, answer.text
+
+    def send_spans(self, number: int = 1, size: int = 10) -> list[bytes]:
+        """Failed ones, each of a trace of its own, with so many characters in its status; the ids of the traces."""
+        request, now = ExportTraceServiceRequest(), time.time_ns()
+        spans = request.resource_spans.add().scope_spans.add().spans
+        for _ in range(number):
+            span = spans.add(trace_id=secrets.token_bytes(16), span_id=secrets.token_bytes(8), name="call")
+            span.start_time_unix_nano, span.end_time_unix_nano, span.status.code = now, now + 1000, 2
+            span.status.message = "x" * size  # which is not searched for secrets: that would take minutes
+        self.send("traces", request)
+        return [span.trace_id for span in spans]
+
+    def dropped(self) -> list[str]:
+        """What it says of what it has given up."""
+        return [line for line in self.process.said().splitlines() if "Dropping data" in line]
 
     def page(self) -> str:
         return httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", trust_env=False).text

@@ -1,12 +1,14 @@
-"""An OTLP/HTTP receiver on loopback: keeps what it receives, fails, or does not respond."""
+"""An OTLP/HTTP receiver on loopback: keeps what it receives, hands it on, fails, or does not respond."""
 
 import gzip
 import http.server
+import math
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import httpx
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -26,11 +28,14 @@ class OtlpReceiver:
     Attributes:
         responds: False for a receiver that accepts requests and never responds.
         is_unavailable: True for a receiver that responds with 503 and keeps nothing.
+        max_bytes: what a request may have, uncompressed; one with more is 413, and not kept.
+        upstream: the URL of a receiver to which everything is handed on; what that one does not accept is 503, and not kept.
     """
 
     def __init__(self, url: str, *, responds: bool) -> None:
         self.url = url
-        self.responds, self.is_unavailable = responds, False
+        self.responds, self.is_unavailable, self.upstream = responds, False, ""
+        self.max_bytes: float = math.inf
         self.closed = threading.Event()
         self._lock = threading.Lock()
         self._received: list[tuple[str, Any]] = []
@@ -40,6 +45,17 @@ class OtlpReceiver:
         request.ParseFromString(body)
         with self._lock:
             self._received.append((path, request))
+
+    def is_accepted(self, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Whether there is nobody to hand it on to, or the one accepts it."""
+        if not self.upstream:
+            return True
+        sent = {name: headers[name] for name in ("content-type", "content-encoding") if headers.get(name)}
+        try:
+            answer = httpx.post(self.upstream + path, content=body, headers=sent, timeout=30, trust_env=False)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK
 
     def spans(self) -> dict[str, Any]:
         """The spans by name."""
@@ -117,10 +133,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             receiver.closed.wait(60)
             self.close_connection = True
             return
-        if receiver.is_unavailable:
+        if receiver.is_unavailable or not receiver.is_accepted(self.path, body, self.headers):
             self.send_error(503)
             return
-        receiver.keep(self.path, gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+        whole = gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
+        if len(whole) > receiver.max_bytes:
+            self.send_error(413)
+            return
+        receiver.keep(self.path, whole)
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()

@@ -56,13 +56,14 @@ def collect() -> Signals:
     with tempfile.TemporaryDirectory() as home, otlp_receiver() as receiver:
         programs = Programs(Path(home))
         try:
-            _run(programs, receiver)
+            run_scenario(programs, receiver.url)
         finally:
             programs.kill()
         return read(receiver)
 
 
-def _run(programs: Programs, receiver: OtlpReceiver) -> None:
+def run_scenario(programs: Programs, endpoint: str) -> None:
+    """Make everything happen once in a service that sends there, and end it, with its last signals sent."""
     service = programs.uvicorn(
         "tests.support.signal_scenario:make_app",
         "--factory",
@@ -70,10 +71,10 @@ def _run(programs: Programs, receiver: OtlpReceiver) -> None:
         SANDBOX_PORT=str(free_port()),
         SCHEDULER="false",
         OPS_TOKEN=OPS_TOKEN,
-        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
         OTEL_TRACES_SAMPLER="always_on",
     )
-    service.wait_for("/readyz")
+    service.wait_for("/readyz", within=240)
     for path in (
         f"/scenario/items/5?token={SECRET}",
         "/scenario/crash",
@@ -85,10 +86,10 @@ def _run(programs: Programs, receiver: OtlpReceiver) -> None:
     httpx.request("FETCH", f"{service.url}/scenario/items/5", trust_env=False)
     with connect(f"{service.url.replace('http', 'ws', 1)}/scenario/talk") as websocket, suppress(ConnectionClosed):
         websocket.recv(timeout=10)
-    assert service.get("/scenario/run", timeout=120).status_code == 200, service.said()
-    eventually(lambda: _are_alerts_sent(service))
+    assert service.get("/scenario/run", timeout=300).status_code == 200, service.said()
+    eventually(lambda: _are_alerts_sent(service), within=120)
     service.tell(signal.SIGTERM)
-    service.exit_code()
+    service.exit_code(120)
 
 
 def _are_alerts_sent(service: Program) -> bool:

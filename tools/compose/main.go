@@ -19,7 +19,7 @@ func main() {
 }
 
 func read(files []string) ([]byte, error) {
-	options, err := cli.NewProjectOptions(files, cli.WithOsEnv, cli.WithConsistency(true))
+	options, err := cli.NewProjectOptions(files, cli.WithOsEnv, cli.WithDefaultProfiles(), cli.WithConsistency(true))
 	if err != nil {
 		return nil, err
 	}

@@ -49,10 +49,32 @@ def test_every_variable_of_the_collector_is_handed_to_it():
     assert {each for each in read - given.keys() if not each.startswith("COLLECTOR_")} == set()
 
 
-def test_nothing_is_published_but_the_api_and_grafana_on_loopback():
+def test_nothing_is_published_but_the_api_and_pages_on_loopback():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    of_a_profile = {name for name in published if SERVICES[name].get("profiles")}
 
-    assert published == {"sovani": ["127.0.0.1:8080:8080"], "grafana": ["127.0.0.1:3000:3000"]}
+    assert published == {
+        "sovani": ["127.0.0.1:8080:8080"],
+        "grafana": ["127.0.0.1:3000:3000"],
+        "jaeger": ["127.0.0.1:16686:16686"],
+        "victorialogs": ["127.0.0.1:9428:9428"],
+    }
+    assert of_a_profile == {"jaeger", "victorialogs"}
+
+
+def test_the_stores_of_the_profile_are_started_with_it_alone_and_nothing_waits_for_them():
+    optional = {name for name, service in SERVICES.items() if service.get("profiles")}
+    waited = {other for service in SERVICES.values() for other in service.get("depends_on", {})}
+
+    assert {name: SERVICES[name]["profiles"] for name in optional} == {"jaeger": ["open"], "victorialogs": ["open"]}
+    assert waited & optional == set()
+
+
+def test_the_variables_of_the_profile_name_its_stores():
+    text = (ROOT / "deploy/compose.env.example").read_text().partition("COMPOSE_PROFILES=open")[2]
+    addresses = dict(re.findall(r"^#(\w+_ENDPOINT)=http://(\w+):\d+", text, re.MULTILINE))
+
+    assert addresses == {"TEMPO_OTLP_ENDPOINT": "jaeger", "LOKI_OTLP_ENDPOINT": "victorialogs"}
 
 
 def test_no_password_has_a_default():
@@ -71,8 +93,8 @@ def test_every_container_is_pinned_and_has_limits(name):
     assert {"cpus", "memory", "pids"} <= limits.keys()
 
 
-# The Collector's image is nothing but its program; the service's check is its image's; the last one ends at once.
-WITHOUT = {"otel-collector", "sovani", "scheduler", "collector-volume"}
+# The images of the Collector and of VictoriaLogs are nothing but the program; the service's check is its image's; the last one ends at once.
+WITHOUT = {"otel-collector", "victorialogs", "sovani", "scheduler", "collector-volume"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - WITHOUT))
