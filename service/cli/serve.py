@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -40,6 +41,8 @@ def serve(options: argparse.Namespace) -> int:
     settings = Settings.read()
     if taken := _port_in_use(settings.host, settings.port) or _sandbox_port_in_use(settings):
         return complain(taken)
+    if unusable := _unusable_directory(settings.data_dir):
+        return complain(unusable)
     setup_logging(settings)  # for uvicorn's own messages, mostly in the parent process of several workers
     say(banner(settings, Schedule(settings, JOBS)))
     if settings.exposure_warning and not settings.on_loopback:
@@ -66,6 +69,13 @@ def _allow_many_connections() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _unusable_directory(directory: Path) -> str | None:
+    """A sentence for the operator if this user may not write there, such as a volume of another user; None if it may."""
+    if not directory.is_dir() or os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return None
+    return f"DATA_DIR={directory} is not writable for user {os.geteuid()}: change its owner (chown), or set another DATA_DIR."
 
 
 def _port_in_use(host: str, port: int) -> str | None:

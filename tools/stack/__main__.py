@@ -36,7 +36,7 @@ def main() -> int:
     if arguments.command == "up":
         return isolation.run(sys.executable, "-m", "tools.stack.inside", "up", own_network=False)
     if arguments.command == "test":
-        return isolation.run(sys.executable, "-m", "pytest", "-m", "stack", *others, own_network=True)
+        return isolation.run(sys.executable, "-m", "pytest", "tests/stack", "-m", "stack", *others, own_network=True)
     return 0
 
 

@@ -67,7 +67,8 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background without the first
+        signal.signal(number, signal.default_int_handler)
     try:
         {"build": build, "up": up}[sys.argv[1]]()
     except NotBuiltError as error:

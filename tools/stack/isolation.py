@@ -18,7 +18,10 @@ from typing import Final, NoReturn
 from tools.stack.debian import PATH, program
 
 RUN: Final = Path("/run/sovani-stack")
-"""The sockets and the state of the engine: in the namespaces an empty directory, outside of them an unused one."""
+"""The sockets and the state of the engine: in the namespaces an empty directory, outside of them an unused one.
+
+It stays: removed, it would be gone for another run, too.
+"""
 CGROUP: Final = "sovani-stack"
 _WITHIN: Final = 20.0
 _START: Final = f"""
@@ -48,8 +51,6 @@ def run(*command: str, own_network: bool) -> int:
     finally:
         _remove_bridges(_bridges() - before)
         _remove_cgroups()
-        with suppress(OSError):
-            RUN.rmdir()
 
 
 def _wait(command: list[str]) -> int:

@@ -1,4 +1,5 @@
 import argparse
+import os
 
 import uvicorn
 
@@ -22,3 +23,16 @@ def test_a_worker_imports_nothing_of_the_command_line_before_it_answers_its_pare
     source = "import sys, service.__main__; print([name for name in sys.modules if name in {'service.cli', 'uvicorn'}])"
 
     assert Programs(tmp_path).run("-c", source).stdout == "[]\n"
+
+
+def test_a_data_directory_of_another_user_is_one_line_and_nothing_is_started(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PORT", "0")
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)  # root may write everywhere
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+
+    assert serve.serve(argparse.Namespace(host=None, port=None, no_scheduler=False, workers=1)) == 1
+
+    written = capsys.readouterr()
+    assert f"{written.out}{written.err}".count("\n") == 1
+    assert f"DATA_DIR={tmp_path} is not writable for user {os.geteuid()}" in f"{written.out}{written.err}"
