@@ -27,9 +27,9 @@ _PIP_OPTIONS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", 
 
 
 def services() -> dict[str, Any]:
-    """Those of docker-compose.yml."""
+    """Those of docker-compose.yml that run without a profile."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
-    return found
+    return {name: service for name, service in found.items() if "profiles" not in service}
 
 
 def base_name() -> str:
