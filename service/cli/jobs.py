@@ -18,7 +18,7 @@ from service.database import migrations
 from service.jobs.schedule import JOBS
 from service.jobs.suspension import suspensions
 from service.scheduler.job import Job, Schedule, UnknownJob
-from service.scheduler.manual_runs import JobAlreadyRunning
+from service.scheduler.manual_runs import REQUESTED_BY, JobAlreadyRunning
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
 from service.scheduler.monitoring.notices import format_utc
 from service.scheduler.pauses import paused_jobs
@@ -111,7 +111,9 @@ def _run_and_describe(job: Job, runtime: Service, progress: RunProgress) -> str:
         started = time.perf_counter()
         run = runtime.job_commands.runs.execute(job, "the command run-job", progress.observe)
     took = time.perf_counter() - started
-    return f"{job.name}: {'skipped' if run.skipped else 'success'} in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
+    facts = {name: value for name, value in run.metadata.items() if name != REQUESTED_BY}
+    outcome = "skipped" if run.skipped else "success"
+    return f"{job.name}: {outcome} in {took:.3f} s {json.dumps(facts, default=str, ensure_ascii=False)}"
 
 
 def _cancel_on_signals() -> list[int]:

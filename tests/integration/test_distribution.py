@@ -112,7 +112,7 @@ def test_a_wrong_setting_is_one_line_and_the_application_runs_unobserved(program
     shop = instrumented_uvicorn(programs, "shop:app", LOG_LEVEL="LOUD", ALERT_THRESHOLD_DISK="all")
     shop.wait_for("/books/1", within=90)
 
-    said = [line for line in shop.said().splitlines() if "unobserved" in line]
+    said = [line for line in shop.said().splitlines() if "is not observed" in line]
     assert len(said) == 1
     assert "LOG_LEVEL is 'LOUD', but must be one of" in said[0]
     assert "ALERT_THRESHOLD_DISK" in said[0]

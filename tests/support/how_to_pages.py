@@ -85,7 +85,7 @@ def copy_repository(to: Path, files: dict[str, str]) -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         (to / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, to / name)
+        shutil.copy(ROOT / name, to / name)
     for name, text in files.items():
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         (to / name).write_text(text, "utf-8")
