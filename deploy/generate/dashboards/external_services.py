@@ -65,17 +65,19 @@ _CALLS: Final = Row(
         ),
         graph(
             "Failures by service and status",
-            "`timeout` and `error`: no answer came. `unreadable`: a success by its status, with a body that could not be read.",
+            "`timeout` and `error`: there was no response. `unreadable`: a success by its status, with a body that could not be read.",
             Query(
                 f'sum by (service, status) (rate(external_api_requests_total{{status!~"2.."}}{RATE})){OR_NOTHING}',
                 "{{service}} {{status}}",
             ),
-            Query(f"sum by (service) (rate(external_api_unreadable_total{RATE})) > 0", "{{service}} unreadable"),
+            Query(
+                f"sum by (service) (rate(external_api_unreadable_total{RATE})){OR_NOTHING}", "{{service}} unreadable"
+            ),
             unit="reqps",
         ),
         graph(
             "Share that fails",
-            "Theirs: 5xx, timeouts, connections. Over a quarter for ten minutes it is told.",
+            "Theirs: 5xx, timeouts, connections. More than a quarter for ten minutes raises an alert.",
             Query(
                 f"(sum by (service) (rate(external_api_requests_total{{{_BAD}}}{RATE})) / sum by (service) (rate(external_api_requests_total{RATE}))){OR_NOTHING}",
                 "{{service}}",
