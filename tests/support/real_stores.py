@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from tests.support.processes import ROOT, Programs, answers, free_port
 _STARTED_WITHIN: Final = 120.0
 
 
-class StoreProgram:
+class StoreProgram(ABC):
     """A program with the same port and the same disk whenever it is started."""
 
     ready_path = "/"
@@ -32,8 +33,9 @@ class StoreProgram:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """The program's arguments."""
 
     def environment(self) -> dict[str, str]:
         return {}
