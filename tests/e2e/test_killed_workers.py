@@ -153,9 +153,12 @@ def small_disk(directory: Path) -> Iterator[None]:
 
 
 def survives(
-    service: Program, directory: Path, fault: Callable[[Path], AbstractContextManager[None]]
+    service: Program, directory: Path, fault: Callable[[Path], AbstractContextManager[None]], messages: int = 0
 ) -> ConsistencyCheck:
-    """Kill five before, four who have their files while nothing can be written, and six afterwards."""
+    """Kill five before, four who have their files while nothing can be written, and six afterwards.
+
+    The fault lasts until so many workers that have started in it have logged that they cannot create their file.
+    """
     check = ConsistencyCheck(service)
     kill(check, 5)
     assert_all_is_counted(check)
@@ -163,6 +166,7 @@ def survives(
     with fault(directory):
         kill_each(check, workers(service))
         check.run(2, None, interval=1.0)
+        eventually(lambda: service.said().count(_SAID) >= messages, within=120)
     eventually(lambda: len(list(directory.glob("*/*.numbers"))) == WORKERS, within=60)
     assert_is_complete_again(check)
     kill(check, KILLS - len(check.kills))
@@ -183,7 +187,7 @@ def test_in_a_read_only_directory_nothing_is_lost_with_workers_that_had_a_file(
 ):
     service = start()
 
-    check = survives(service, directory, read_only)
+    check = survives(service, directory, read_only, messages=WORKERS)
 
     assert_all_is_counted(check)
-    assert 1 <= service.said().count(_SAID) <= WORKERS  # once for each of those that started meanwhile
+    assert service.said().count(_SAID) == WORKERS  # once for each of those that started meanwhile
