@@ -81,7 +81,7 @@ def detach(handler: FailsafeHandler) -> None:
     for writer in root_handler.writers if root_handler else ():
         if isinstance(writer, LogWriter) and handler in writer.handlers:
             detach_sink(writer)
-            writer.close(CLOSE_TIMEOUT)
+            writer.detach(CLOSE_TIMEOUT)
 
 
 def end_logging() -> None:

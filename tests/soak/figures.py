@@ -60,7 +60,9 @@ class Table:
         return all(figure.holds is not False for figure in self.figures)
 
     def __str__(self) -> str:
-        return "\n".join([*(figure.line() for figure in self.figures), *self.details])
+        """What does not hold is repeated at the end, which is all that a long log may keep."""
+        failed = [figure.line() for figure in self.figures if figure.holds is False]
+        return "\n".join([*(figure.line() for figure in self.figures), *self.details, *failed])
 
 
 def slope_per_minute(points: Sequence[tuple[float, float]]) -> float | None:

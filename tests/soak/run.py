@@ -91,9 +91,7 @@ def judge(table: Table, watched: Watched) -> None:
     service = SandboxedService.at(watched.running.service, 0)
     recovery(table, "healthy again, in s", HEALTHY_WITHIN, lambda: is_healthy(service))
     recovery(table, "all runs settled, in s", SETTLED_WITHIN, lambda: RunsKept.read(watched).is_settled)
-    recovery(
-        table, "all alerts told or over, in s", HEALTHY_WITHIN, lambda: service.get("/alerts").json()["pending"] == 0
-    )
+    recovery(table, "all alerts told or over, in s", HEALTHY_WITHIN, lambda: has_no_pending_alerts(service))
     watched.scraper.scrape()
     alerts = all_alerts(service)
     verdict.judge_probes(table, watched)
@@ -114,7 +112,7 @@ def recovery(table: Table, name: str, within: float, is_well: Callable[[], bool]
         try:
             is_whole = is_well()
         except (AssertionError, httpx.HTTPError) as error:
-            is_whole, wrong[:] = False, [str(error)[:300]]
+            is_whole, wrong[:] = False, [str(error)[:1000]]
         return is_whole
 
     with suppress(AssertionError):
@@ -135,6 +133,13 @@ def is_healthy(service: SandboxedService) -> bool:
     health = service.get("/healthz").json()
     assert health["status"] == "healthy", health
     return len(workers(service.service)) == 2
+
+
+def has_no_pending_alerts(service: SandboxedService) -> bool:
+    overview = service.get("/alerts?limit=500").json()
+    pending = [alert for alert in overview["alerts"] if alert["state"] == "pending"]
+    assert not overview["pending"], (pending, overview["channels"])
+    return True
 
 
 def all_alerts(service: SandboxedService) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class LogWriter:
         self.name = name
         self.handlers = tuple(handlers)
         self.dropped = self.late = 0
-        self._is_closed = False
+        self._is_closed = self._is_detached = False
         self.worker = WorkerThread(name.replace("_", "-"), self._forget_streams)
         self._repeat_filter = repeat_filter
         _writers.add(self)
@@ -45,10 +45,10 @@ class LogWriter:
         return any(record.levelno >= handler.level and handler.filter(record) for handler in self.handlers)
 
     def submit(self, record: logging.LogRecord) -> Receipt | None:
-        """Queue a copied record. Returns None if the queue is full."""
+        """Queue a copied record. Returns None if the queue is full, or nothing is to be written any more."""
         units = 1 + size_of(record) // UNIT_CHARACTERS
         limit = CAPACITY if record.levelno >= logging.ERROR else CAPACITY - RESERVED_FOR_ERRORS
-        if self.worker.size + units > limit:
+        if self._is_detached or self.worker.size + units > limit:
             self.dropped += 1
             return None
         if self._is_closed:
@@ -68,6 +68,11 @@ class LogWriter:
     def request_flush(self) -> Receipt:
         """Write the records so far, and the counts of repeated lines."""
         return self.worker.put(self._write_repeats)
+
+    def detach(self, timeout: float) -> bool:
+        """Close for good: a record that another thread was about to hand over must not start the thread again."""
+        self._is_detached = True
+        return self.close(timeout)
 
     def close(self, timeout: float) -> bool:
         """Write what is queued, end the thread, and close the handlers. False if that takes more than `timeout` seconds.

@@ -217,6 +217,17 @@ def test_closing_writes_what_is_queued_and_ends_the_thread(stage):
     assert not thread.is_alive()
 
 
+def test_a_record_that_another_thread_hands_over_after_the_detachment_starts_no_thread(stage):
+    stage.log.error("first")
+    stage.writer.detach(30)
+
+    stage.log.error("late")
+
+    assert stage.handler.lines == ["first"]
+    assert stage.writer.dropped == 1
+    assert "log-test" not in {thread.name for thread in threading.enumerate()}
+
+
 def test_a_flush_does_not_wake_a_writer_that_is_closed(stage):
     stage.log.info("last")
     thread = stage.writer.worker._thread
