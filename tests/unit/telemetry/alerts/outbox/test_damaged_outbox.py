@@ -382,7 +382,8 @@ VERSION_2 = SCHEMA.partition("CREATE TABLE deliveries")[0].replace(
     section TEXT NOT NULL DEFAULT '',
     resolution TEXT NOT NULL DEFAULT '',
     acknowledged_at REAL,
-    acknowledged_by TEXT NOT NULL DEFAULT ''
+    acknowledged_by TEXT NOT NULL DEFAULT '',
+    measured INTEGER NOT NULL DEFAULT 0
 """,
     "    stack TEXT NOT NULL\n",
 )
