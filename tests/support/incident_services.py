@@ -1,0 +1,186 @@
+"""Strict fakes of the services that keep incidents, as scripts of a loopback server, made from their public documentation.
+
+Each refuses what its service would refuse: missing fields, texts that are too long, a wrong key. Each keeps incidents under their keys.
+"""
+
+import json
+import re
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.support.loopback import response
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+class Refused(Exception):
+    """The service refuses a call with a response."""
+
+    def __init__(self, answer):
+        super().__init__("refused")
+        self.answer = answer
+
+
+@dataclass
+class Kept:
+    """An incident as the service has it: how often it was opened, and its texts."""
+
+    state: str
+    texts: list = field(default_factory=list)
+    times_opened: int = 1
+
+
+class IncidentServer:
+    """`faults` are responses instead of the service's own, in order; None lets a call through. `latency` is in seconds."""
+
+    def __init__(self):
+        self.kept: dict[str, Kept] = {}
+        self.faults = deque()
+        self.refused = []
+        self.is_revoked = False
+        self.latency = 0.0
+
+    def __call__(self, request):
+        time.sleep(self.latency)
+        fault = self.faults.popleft() if self.faults else None
+        if fault is not None:
+            return fault
+        try:
+            return self.handle(request)
+        except Refused as refused:
+            self.refused.append(request)
+            return refused.answer
+
+    def open(self, key, text):
+        found = self.kept.get(key)
+        if found is None:
+            self.kept[key] = Kept("open", [text])
+            return
+        if found.state == "resolved":
+            found.times_opened += 1
+            found.state = "open"
+        found.texts.append(text)
+
+    def move(self, key, state):
+        """To a state, if the incident is open: services ignore what they do not know."""
+        found = self.kept.get(key)
+        if found is not None and found.state != "resolved":
+            found.state = state
+
+    @property
+    def states(self):
+        return {key: each.state for key, each in self.kept.items()}
+
+
+def is_text(value, most, least=1):
+    return isinstance(value, str) and least <= len(value.encode("utf-16-le")) // 2 <= most
+
+
+class PagerDutyServer(IncidentServer):
+    """The page "Send an Alert Event" of the Events API v2."""
+
+    def handle(self, request):
+        body, errors = request.body, []
+        if (request.method, request.path) != ("POST", "/v2/enqueue"):
+            raise Refused(response({"error": "not found"}, 404))
+        if len(body.get("routing_key", "")) != 32:
+            errors.append("Length of 'routing_key' is incorrect (should be 32 characters)")
+        elif body["routing_key"] != KEY or self.is_revoked:
+            errors.append("Invalid routing key")
+        action = body.get("event_action")
+        if action not in {"trigger", "acknowledge", "resolve"}:
+            errors.append("'event_action' is invalid")
+        if not is_text(body.get("dedup_key"), 255):
+            errors.append("'dedup_key' is missing or too long")
+        if action == "trigger":
+            errors += self._errors_of(body.get("payload") or {})
+        if errors:
+            raise Refused(
+                response({"status": "invalid event", "message": "Event object is invalid", "errors": errors}, 400)
+            )
+        key = body["dedup_key"]
+        if action == "trigger":
+            self.open(key, body["payload"]["summary"])
+        else:
+            self.move(key, "acknowledged" if action == "acknowledge" else "resolved")
+        return response({"status": "success", "message": "Event processed", "dedup_key": key}, 202)
+
+    def _errors_of(self, payload):
+        if not is_text(payload.get("summary"), 1024):
+            yield "'payload.summary' is missing or too long"
+        if not is_text(payload.get("source"), 255):
+            yield "'payload.source' is missing or blank"
+        if payload.get("severity") not in {"critical", "error", "warning", "info"}:
+            yield "'payload.severity' is invalid"
+        if not isinstance(payload.get("custom_details", {}), dict):
+            yield "'payload.custom_details' is no object"
+        if len(json.dumps(payload)) > 512 * 1024:
+            yield "event is too large"
+
+
+class SlackServer(IncidentServer):
+    """The pages "chat.postMessage", "chat.update" and "auth.test". Keys are the ids of messages."""
+
+    token, channel = "xoxb-slack-canary-1", "C0123456789"
+
+    def handle(self, request):
+        method = request.path.rpartition("/")[2]
+        if request.headers.get("authorization") != f"Bearer {self.token}":
+            raise Refused(response({"ok": False, "error": "invalid_auth"}))
+        if self.is_revoked:
+            raise Refused(response({"ok": False, "error": "token_revoked"}))
+        if method == "auth.test":
+            return response({"ok": True, "user": "alerts", "team": "Shop"})
+        body = request.body
+        if body.get("channel") != self.channel:
+            raise Refused(response({"ok": False, "error": "channel_not_found"}))
+        if not body.get("text"):
+            raise Refused(response({"ok": False, "error": "no_text"}))
+        if not is_text(body["text"], 4000) or "<!" in body["text"] or "<@" in body["text"]:
+            raise Refused(response({"ok": False, "error": "msg_too_long"}))
+        return getattr(self, method.replace(".", "_"))(body)
+
+    def chat_postMessage(self, body):  # noqa: N802  # the method's name
+        ts = f"17{len(self.kept):08}.000100"
+        self.open(ts, body["text"])
+        return response({"ok": True, "channel": self.channel, "ts": ts, "message": {"text": body["text"]}})
+
+    def chat_update(self, body):
+        if body.get("ts") not in self.kept:
+            raise Refused(response({"ok": False, "error": "message_not_found"}))
+        self.open(body["ts"], body["text"])
+        return response({"ok": True, "channel": self.channel, "ts": body["ts"], "text": body["text"]})
+
+
+class AlertmanagerServer(IncidentServer):
+    """The OpenAPI description of Alertmanager's API v2. Keys are the labels, which are the identity of an alert."""
+
+    def handle(self, request):
+        if request.path == "/-/ready":
+            return response("OK")
+        if (request.method, request.path) != ("POST", "/api/v2/alerts"):
+            raise Refused(response("404 page not found", 404))
+        if request.headers.get("content-type") != "application/json":
+            raise Refused(response({"code": 415, "message": "unsupported media type"}, 415))
+        if not isinstance(request.body, list):
+            raise Refused(response({"code": 422, "message": "alerts in body must be of type array"}, 422))
+        for alert in request.body:
+            self._take(alert)
+        return response("")
+
+    def _take(self, alert):
+        labels = alert.get("labels") or {}
+        starts, ends = datetime.fromisoformat(alert["startsAt"]), datetime.fromisoformat(alert["endsAt"])
+        if not labels.get("alertname") or not all(labels.values()) or starts > ends:
+            raise Refused(response(json.dumps("at least one label pair required"), 400))
+        if not all(re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) for name in [*labels, *alert.get("annotations", {})]):
+            raise Refused(response(json.dumps("invalid label set"), 400))
+        key = json.dumps(labels, sort_keys=True)
+        if ends.timestamp() <= self.clock():
+            self.move(key, "resolved")
+        else:
+            self.open(key, alert["annotations"]["summary"])
+
+    clock = staticmethod(time.time)
