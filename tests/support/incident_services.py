@@ -120,6 +120,120 @@ class PagerDutyServer(IncidentServer):
             yield "event is too large"
 
 
+class JsmServer(IncidentServer):
+    """Atlassian's page "Integration events", and "Alert fields". Keys are aliases."""
+
+    key = "jsm-canary-1"
+    root = "/jsm/ops/integration/v2/alerts"
+
+    def handle(self, request):
+        if request.headers.get("authorization") != f"GenieKey {self.key}" or self.is_revoked:
+            raise Refused(response({"message": "Could not authenticate", "took": 0.0, "requestId": "r1"}, 401))
+        if request.method != "POST" or not request.path.startswith(self.root):
+            raise Refused(response({"message": "Not found"}, 404))
+        if request.path == self.root:
+            self._create(request.body)
+        else:
+            self._act(request)
+        return response({"result": "Request will be processed", "took": 0.1, "requestId": "r1"}, 202)
+
+    def _create(self, body):
+        limits = {"message": 130, "alias": 512, "description": 15_000, "entity": 512, "source": 100}
+        wrong = [name for name, most in limits.items() if not is_text(body.get(name), most)]
+        wrong += ["priority"] * (body.get("priority") not in {"P1", "P2", "P3", "P4", "P5"})
+        sizes = [is_text(name, 8000, 0) and is_text(value, 8000, 0) for name, value in body["details"].items()]
+        total = sum(len((name + value).encode("utf-16-le")) // 2 for name, value in body["details"].items())
+        wrong += ["details"] * (not all(sizes) or total > 8000)
+        if wrong:
+            raise Refused(response({"message": "Request body is not processable", "errors": dict.fromkeys(wrong, "x")}, 422))
+        self.open(body["alias"], body["message"])
+
+    def _act(self, request):
+        alias, _, action = request.path.removeprefix(f"{self.root}/").rpartition("/")
+        if request.query != {"identifierType": "alias"} or action not in {"acknowledge", "close"}:
+            raise Refused(response({"message": "identifierType is invalid"}, 422))
+        if not is_text(request.body.get("note"), 25_000, 0) or not is_text(request.body.get("source"), 100):
+            raise Refused(response({"message": "note is too long"}, 422))
+        self.move(alias, "acknowledged" if action == "acknowledge" else "resolved")
+
+
+class GrafanaIrmServer(IncidentServer):
+    """Grafana's page "Configure OnCall incoming webhooks": a formatted webhook. Keys are the ids of alerts."""
+
+    path = "/integrations/v1/formatted_webhook/irm-canary/"
+
+    def handle(self, request):
+        if (request.method, request.path) != ("POST", self.path) or self.is_revoked:
+            raise Refused(response("Integration key was not found.", 403))
+        body = request.body
+        if set(body) - {"alert_uid", "title", "image_url", "state", "link_to_upstream_details", "message"}:
+            raise Refused(response({"detail": "not a field of a formatted webhook"}, 400))
+        if not all(is_text(body.get(name), 5000) for name in ("alert_uid", "title", "message")):
+            raise Refused(response({"detail": "no text"}, 400))
+        if body["state"] == "ok":
+            self.move(body["alert_uid"], "resolved")
+        elif body["state"] == "alerting":
+            self.open(body["alert_uid"], body["title"])
+        else:
+            raise Refused(response({"detail": "state"}, 400))
+        return response('"Ok."')
+
+
+class IncidentIoServer(IncidentServer):
+    """incident.io's page "Alert Events V2: CreateHTTP". Keys are deduplication keys."""
+
+    path, token = "/v2/alert_events/http/01GW2G3V0S59R238FAHPDS1R66", "incident-canary"
+
+    def handle(self, request):
+        body = request.body
+        if request.headers.get("authorization") != f"Bearer {self.token}" or self.is_revoked:
+            raise Refused(self._error(401, "authentication_error", "Invalid token"))
+        if (request.method, request.path) != ("POST", self.path):
+            raise Refused(self._error(404, "not_found", "No such alert source"))
+        wrong = [name for name in ("title", "deduplication_key") if not is_text(body.get(name), 250)]
+        wrong += ["status"] * (body.get("status") not in {"firing", "resolved"})
+        wrong += ["metadata"] * (not isinstance(body.get("metadata"), dict))
+        if wrong:
+            raise Refused(self._error(422, "validation_error", f"{wrong} is required"))
+        if body["status"] == "resolved":
+            self.move(body["deduplication_key"], "resolved")
+        else:
+            self.open(body["deduplication_key"], body["title"])
+        accepted = {"deduplication_key": body["deduplication_key"], "message": "Event accepted for processing"}
+        return response(accepted | {"status": "success"}, 202)
+
+    def _error(self, status, kind, message):
+        return response({"type": kind, "status": status, "errors": [{"code": kind, "message": message}]}, status)
+
+
+class NtfyServer(IncidentServer):
+    """The page "Publishing" of ntfy's documentation. Keys are sequence ids."""
+
+    topic, token = "shop-alerts-canary", "tk_canary12345"
+
+    def handle(self, request):
+        if request.path == "/v1/health":
+            return response({"healthy": not self.is_revoked})
+        if request.headers.get("authorization") != f"Bearer {self.token}" or self.is_revoked:
+            raise Refused(self._error(40101, "unauthorized"))
+        body = request.body
+        if (request.method, request.path) != ("POST", "/") or body.get("topic") != self.topic:
+            raise Refused(self._error(40301, "forbidden"))
+        if not re.fullmatch(r"[-_A-Za-z0-9]{1,64}", body.get("sequence_id", "")):
+            raise Refused(self._error(40049, "invalid request: sequence ID invalid"))
+        if body.get("priority") not in {1, 2, 3, 4, 5} or not isinstance(body.get("tags", []), list):
+            raise Refused(self._error(40007, "invalid request: priority must be between 1 and 5"))
+        if not body.get("message") or len(body["message"].encode()) > 4096 or not is_text(body.get("title"), 250):
+            raise Refused(self._error(41303, "message too large"))
+        self.open(body["sequence_id"], body["message"])
+        if body["tags"] == ["white_check_mark"]:
+            self.move(body["sequence_id"], "resolved")
+        return response({"id": "aBcDeFgHiJkL", "event": "message", "topic": self.topic, "message": body["message"]})
+
+    def _error(self, code, error):
+        return response({"code": code, "http": code // 100, "error": error}, code // 100)
+
+
 class SlackServer(IncidentServer):
     """The pages "chat.postMessage", "chat.update" and "auth.test". Keys are the ids of messages."""
 

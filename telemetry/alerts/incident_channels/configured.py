@@ -11,6 +11,10 @@ from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.incident_channels.alertmanager import Alertmanager
 from telemetry.alerts.incident_channels.http_incident_channel import HttpIncidentChannel
 from telemetry.alerts.incident_channels.incident_channel import IncidentChannel
+from telemetry.alerts.incident_channels.grafana_irm import GrafanaIrm
+from telemetry.alerts.incident_channels.incident_io import IncidentIo
+from telemetry.alerts.incident_channels.jira_service_management import JiraServiceManagement
+from telemetry.alerts.incident_channels.ntfy import Ntfy
 from telemetry.alerts.incident_channels.pagerduty import PagerDuty
 from telemetry.alerts.incident_channels.slack import Slack
 from telemetry.settings import TelemetrySettings
@@ -37,8 +41,25 @@ def configured_incident_channels(settings: TelemetrySettings) -> Sequence[Config
 
 
 def _pagerduty(settings: TelemetrySettings) -> IncidentChannel:
-    source = f"{settings.service_name}@{_instance()}"
-    return HttpIncidentChannel(PagerDuty(_secret(settings.pagerduty_routing_key), source, settings.pagerduty_api_url))
+    key = _secret(settings.pagerduty_routing_key)
+    return HttpIncidentChannel(PagerDuty(key, _source(settings), settings.pagerduty_api_url))
+
+
+def _jsm(settings: TelemetrySettings) -> IncidentChannel:
+    key = _secret(settings.jsm_api_key)
+    return HttpIncidentChannel(JiraServiceManagement(key, _source(settings), settings.jsm_api_url))
+
+
+def _grafana_irm(settings: TelemetrySettings) -> IncidentChannel:
+    return HttpIncidentChannel(GrafanaIrm(_secret(settings.grafana_irm_url)))
+
+
+def _incident_io(settings: TelemetrySettings) -> IncidentChannel:
+    return HttpIncidentChannel(IncidentIo(_text(settings.incident_io_url), _secret(settings.incident_io_token)))
+
+
+def _ntfy(settings: TelemetrySettings) -> IncidentChannel:
+    return HttpIncidentChannel(Ntfy(settings.ntfy_url, _secret(settings.ntfy_topic), settings.ntfy_token))
 
 
 def _slack(settings: TelemetrySettings) -> IncidentChannel:
@@ -53,9 +74,17 @@ def _alertmanager(settings: TelemetrySettings) -> IncidentChannel:
 
 _CHANNELS: Final[Mapping[str, Callable[[TelemetrySettings], IncidentChannel]]] = {
     "pagerduty": _pagerduty,
+    "jsm": _jsm,
+    "grafana_irm": _grafana_irm,
+    "incident_io": _incident_io,
+    "ntfy": _ntfy,
     "slack": _slack,
     "alertmanager": _alertmanager,
 }
+
+
+def _source(settings: TelemetrySettings) -> str:
+    return f"{settings.service_name}@{_instance()}"
 
 
 def _instance() -> str:

@@ -10,15 +10,35 @@ from pydantic import SecretStr
 from telemetry.alerts.incident_channels.alertmanager import Alertmanager
 from telemetry.alerts.incident_channels.http_incident_channel import HttpIncidentChannel
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
+from telemetry.alerts.incident_channels.grafana_irm import GrafanaIrm
+from telemetry.alerts.incident_channels.incident_io import IncidentIo
+from telemetry.alerts.incident_channels.jira_service_management import JiraServiceManagement
+from telemetry.alerts.incident_channels.ntfy import Ntfy
 from telemetry.alerts.incident_channels.pagerduty import PagerDuty
 from telemetry.alerts.incident_channels.slack import Slack
 from telemetry.alerts.rendering.message import Message
-from tests.support.incident_services import KEY, AlertmanagerServer, PagerDutyServer, SlackServer
+from tests.support.incident_services import (
+    KEY,
+    AlertmanagerServer,
+    GrafanaIrmServer,
+    IncidentIoServer,
+    JsmServer,
+    NtfyServer,
+    PagerDutyServer,
+    SlackServer,
+)
 from tests.support.loopback import loopback
 from tests.unit.telemetry.alerts.conftest import incident
 
 SERVICES = {
     "pagerduty": (PagerDutyServer, lambda url: PagerDuty(SecretStr(KEY), "shop@host-1", url)),
+    "jsm": (JsmServer, lambda url: JiraServiceManagement(SecretStr(JsmServer.key), "shop@host-1", url)),
+    "grafana_irm": (GrafanaIrmServer, lambda url: GrafanaIrm(SecretStr(url + GrafanaIrmServer.path))),
+    "incident_io": (
+        IncidentIoServer,
+        lambda url: IncidentIo(url + IncidentIoServer.path, SecretStr(IncidentIoServer.token)),
+    ),
+    "ntfy": (NtfyServer, lambda url: Ntfy(url, SecretStr(NtfyServer.topic), SecretStr(NtfyServer.token))),
     "slack": (SlackServer, lambda url: Slack(SecretStr(SlackServer.token), SlackServer.channel, f"{url}/api")),
     "alertmanager": (AlertmanagerServer, lambda url: Alertmanager(url, "shop", "host-1")),
 }
