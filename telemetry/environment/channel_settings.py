@@ -1,12 +1,12 @@
 """The settings of the channels of alerts: which there are, who is notified next, and what each channel needs."""
 
 import re
-from importlib.util import find_spec
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from telemetry.environment import apprise_package
 from telemetry.environment.alert_channels import DEFAULT, REQUIRED, ChannelLevel, parse_channels, parse_names
 from telemetry.environment.checked_values import duration, web_address
 from telemetry.environment.proxies import is_loopback
@@ -143,8 +143,8 @@ class ChannelSettings(BaseSettings):
             unset = [each for each in REQUIRED[name] if getattr(self, each.lower()) is None]
             if unset:
                 raise ValueError(f"{variable} names {name}, which needs {' and '.join(unset)}.")
-            if name == "apprise" and find_spec("apprise") is None:
-                raise ValueError(f"{variable} names apprise, which needs a package: pip install apprise.")
+            if name == "apprise":
+                _require_apprise(variable, split_urls(self.alert_apprise_urls or SecretStr("")))
         return self
 
     @model_validator(mode="after")
@@ -163,6 +163,15 @@ class ChannelSettings(BaseSettings):
             missing, given = ("PASSWORD", "USERNAME") if self.smtp_username else ("USERNAME", "PASSWORD")
             raise ValueError(f"SMTP_{given} is set, which needs SMTP_{missing}.")
         return self
+
+
+def _require_apprise(variable: str, urls: list[str]) -> None:
+    if not apprise_package.is_installed():
+        raise ValueError(f"{variable} names apprise, which needs a package: pip install apprise.")
+    services = apprise_package.services_of(urls)
+    if None in services:
+        place = services.index(None) + 1
+        raise ValueError(f"ALERT_APPRISE_URLS has at place {place} a URL that Apprise does not know.")
 
 
 def without_channels() -> dict[str, object]:

@@ -82,30 +82,31 @@ class PagerDutyServer(IncidentServer):
     """The page "Send an Alert Event" of the Events API v2."""
 
     def handle(self, request):
-        body, errors = request.body, []
+        body = request.body
         if (request.method, request.path) != ("POST", "/v2/enqueue"):
             raise Refused(response({"error": "not found"}, 404))
-        if len(body.get("routing_key", "")) != 32:
-            errors.append("Length of 'routing_key' is incorrect (should be 32 characters)")
-        elif body["routing_key"] != KEY or self.is_revoked:
-            errors.append("Invalid routing key")
-        action = body.get("event_action")
-        if action not in {"trigger", "acknowledge", "resolve"}:
-            errors.append("'event_action' is invalid")
-        if not is_text(body.get("dedup_key"), 255):
-            errors.append("'dedup_key' is missing or too long")
-        if action == "trigger":
-            errors += self._errors_of(body.get("payload") or {})
-        if errors:
+        if errors := list(self._errors(body)):
             raise Refused(
                 response({"status": "invalid event", "message": "Event object is invalid", "errors": errors}, 400)
             )
         key = body["dedup_key"]
-        if action == "trigger":
+        if body["event_action"] == "trigger":
             self.open(key, body["payload"]["summary"])
         else:
-            self.move(key, "acknowledged" if action == "acknowledge" else "resolved")
+            self.move(key, "acknowledged" if body["event_action"] == "acknowledge" else "resolved")
         return response({"status": "success", "message": "Event processed", "dedup_key": key}, 202)
+
+    def _errors(self, body):
+        if len(body.get("routing_key", "")) != 32:
+            yield "Length of 'routing_key' is incorrect (should be 32 characters)"
+        elif body["routing_key"] != KEY or self.is_revoked:
+            yield "Invalid routing key"
+        if body.get("event_action") not in {"trigger", "acknowledge", "resolve"}:
+            yield "'event_action' is invalid"
+        if not is_text(body.get("dedup_key"), 255):
+            yield "'dedup_key' is missing or too long"
+        if body.get("event_action") == "trigger":
+            yield from self._errors_of(body.get("payload") or {})
 
     def _errors_of(self, payload):
         if not is_text(payload.get("summary"), 1024):
@@ -145,7 +146,9 @@ class JsmServer(IncidentServer):
         total = sum(len((name + value).encode("utf-16-le")) // 2 for name, value in body["details"].items())
         wrong += ["details"] * (not all(sizes) or total > 8000)
         if wrong:
-            raise Refused(response({"message": "Request body is not processable", "errors": dict.fromkeys(wrong, "x")}, 422))
+            raise Refused(
+                response({"message": "Request body is not processable", "errors": dict.fromkeys(wrong, "x")}, 422)
+            )
         self.open(body["alias"], body["message"])
 
     def _act(self, request):
@@ -219,16 +222,19 @@ class NtfyServer(IncidentServer):
         body = request.body
         if (request.method, request.path) != ("POST", "/") or body.get("topic") != self.topic:
             raise Refused(self._error(40301, "forbidden"))
-        if not re.fullmatch(r"[-_A-Za-z0-9]{1,64}", body.get("sequence_id", "")):
-            raise Refused(self._error(40049, "invalid request: sequence ID invalid"))
         if body.get("priority") not in {1, 2, 3, 4, 5} or not isinstance(body.get("tags", []), list):
             raise Refused(self._error(40007, "invalid request: priority must be between 1 and 5"))
         if not body.get("message") or len(body["message"].encode()) > 4096 or not is_text(body.get("title"), 250):
             raise Refused(self._error(41303, "message too large"))
+        self._publish(body)
+        return response({"id": "aBcDeFgHiJkL", "event": "message", "topic": self.topic, "message": body["message"]})
+
+    def _publish(self, body):
+        if not re.fullmatch(r"[-_A-Za-z0-9]{1,64}", body.get("sequence_id", "")):
+            raise Refused(self._error(40049, "invalid request: sequence ID invalid"))
         self.open(body["sequence_id"], body["message"])
         if body["tags"] == ["white_check_mark"]:
             self.move(body["sequence_id"], "resolved")
-        return response({"id": "aBcDeFgHiJkL", "event": "message", "topic": self.topic, "message": body["message"]})
 
     def _error(self, code, error):
         return response({"code": code, "http": code // 100, "error": error}, code // 100)

@@ -9,15 +9,21 @@ from pydantic import SecretStr
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.incident_channels.alertmanager import Alertmanager
+from telemetry.alerts.incident_channels.apprise_channel import AppriseChannel
+from telemetry.alerts.incident_channels.email_channel import EmailChannel, MailServer
+from telemetry.alerts.incident_channels.grafana_irm import GrafanaIrm
 from telemetry.alerts.incident_channels.http_incident_channel import HttpIncidentChannel
 from telemetry.alerts.incident_channels.incident_channel import IncidentChannel
-from telemetry.alerts.incident_channels.grafana_irm import GrafanaIrm
 from telemetry.alerts.incident_channels.incident_io import IncidentIo
 from telemetry.alerts.incident_channels.jira_service_management import JiraServiceManagement
 from telemetry.alerts.incident_channels.ntfy import Ntfy
 from telemetry.alerts.incident_channels.pagerduty import PagerDuty
 from telemetry.alerts.incident_channels.slack import Slack
+from telemetry.environment.channel_settings import split_urls
 from telemetry.settings import TelemetrySettings
+
+_SUBMISSION_PORT: Final = 587
+_TLS_PORT: Final = 465
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,23 @@ def _slack(settings: TelemetrySettings) -> IncidentChannel:
     return HttpIncidentChannel(Slack(token, channel, settings.slack_api_url))
 
 
+def _email(settings: TelemetrySettings) -> IncidentChannel:
+    default_port = _TLS_PORT if settings.smtp_tls == "tls" else _SUBMISSION_PORT
+    server = MailServer(
+        _text(settings.smtp_host),
+        settings.smtp_port or default_port,
+        settings.smtp_tls,
+        settings.smtp_username,
+        settings.smtp_password,
+    )
+    recipients = tuple(map(str.strip, _text(settings.email_to).split(",")))
+    return EmailChannel(server, _text(settings.email_from), recipients)
+
+
+def _apprise(settings: TelemetrySettings) -> IncidentChannel:
+    return AppriseChannel(split_urls(_secret(settings.alert_apprise_urls)))
+
+
 def _alertmanager(settings: TelemetrySettings) -> IncidentChannel:
     url = _text(settings.alertmanager_url)
     return HttpIncidentChannel(Alertmanager(url, settings.service_name, _instance()))
@@ -79,7 +102,9 @@ _CHANNELS: Final[Mapping[str, Callable[[TelemetrySettings], IncidentChannel]]] =
     "incident_io": _incident_io,
     "ntfy": _ntfy,
     "slack": _slack,
+    "email": _email,
     "alertmanager": _alertmanager,
+    "apprise": _apprise,
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.incident_channels.configured import configured_incident_channels
-from telemetry.environment import channel_settings
+from telemetry.environment import apprise_package, channel_settings
 from telemetry.environment.alert_channels import REQUIRED
 from telemetry.redaction.secret_sources import collect_secrets
 from telemetry.settings import SettingsError, TelemetrySettings
@@ -192,11 +192,19 @@ def test_a_wrong_variable_of_a_channel_is_one_line_that_names_it(monkeypatch, va
 
 
 def test_apprise_needs_its_package(monkeypatch):
-    monkeypatch.setattr(channel_settings, "find_spec", lambda _name: None)
+    monkeypatch.setattr(apprise_package, "is_installed", lambda: False)
 
     line = refusal(monkeypatch, **COMPLETE, ALERT_CHANNELS="apprise:warning")
 
     assert line == "ALERT_CHANNELS names apprise, which needs a package: pip install apprise."
+
+
+def test_a_url_that_apprise_does_not_know_stops_the_start(monkeypatch):
+    urls = {"ALERT_APPRISE_URLS": "json://hook.example nothing://secret-canary"}
+
+    line = refusal(monkeypatch, **COMPLETE | urls, ALERT_CHANNELS="apprise:warning")
+
+    assert line == "ALERT_APPRISE_URLS has at place 2 a URL that Apprise does not know."
 
 
 def test_the_secrets_of_channels_are_redacted(monkeypatch):
@@ -212,7 +220,9 @@ def test_the_secrets_of_channels_are_redacted(monkeypatch):
 def test_a_proxy_that_a_channel_cannot_use_stops_the_start(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks4://proxy:1080")
 
-    line = refusal(monkeypatch, **{**COMPLETE, "TELEGRAM_TOKEN": "", "ALERT_WEBHOOK_URL": "", "ALERT_CHANNELS": "slack:error"})
+    line = refusal(
+        monkeypatch, **{**COMPLETE, "TELEGRAM_TOKEN": "", "ALERT_WEBHOOK_URL": "", "ALERT_CHANNELS": "slack:error"}
+    )
 
     assert line.startswith("ALL_PROXY is socks4://proxy:1080")
 

@@ -8,9 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from telemetry.alerts.incident_channels.alertmanager import Alertmanager
+from telemetry.alerts.incident_channels.grafana_irm import GrafanaIrm
 from telemetry.alerts.incident_channels.http_incident_channel import HttpIncidentChannel
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
-from telemetry.alerts.incident_channels.grafana_irm import GrafanaIrm
 from telemetry.alerts.incident_channels.incident_io import IncidentIo
 from telemetry.alerts.incident_channels.jira_service_management import JiraServiceManagement
 from telemetry.alerts.incident_channels.ntfy import Ntfy

@@ -17,7 +17,7 @@ HANG = 8.0
 """Seconds that only a delivery without a deadline takes."""
 ODD_TEXTS = {
     "emoji": "🚨" * 5000,
-    "100 KB": "а" * 100_000,
+    "100 KB": "ж" * 100_000,
     "control characters": "a\x00b\x1b[31mc\r\nd\u2028e",
     "lone surrogates": "\ud83d" * 3000,
     "markup": "<!channel> <@U1> &amp; *bold* `code`" * 300,
