@@ -10,6 +10,7 @@ from service import __version__
 from service.names import OPENAI, OZON, SCHEDULER_COMPONENT, TELEGRAM, WB
 from service.sandbox import credentials
 from service.sandbox.faults import Faults
+from telemetry.environment.channel_settings import without_channels
 from telemetry.settings import TelemetrySettings, validated_database_url
 
 PRODUCTION: Final = "production"
@@ -211,4 +212,5 @@ def sandbox_values(values: dict[str, Any]) -> dict[str, Any]:
         "telegram_api_url": f"{url}/telegram",
         "telegram_thread_id": None,
         "alert_webhook_url": None,
+        **without_channels(),
     }

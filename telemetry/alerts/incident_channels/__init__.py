@@ -1,0 +1,1 @@
+"""Channels that keep an incident under one key: open, update, acknowledge, resolve."""
