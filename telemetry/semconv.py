@@ -61,6 +61,8 @@ ALERT_OLDEST_PENDING_AGE: Final = "alert.oldest_pending_age"
 ALERT_DELAY: Final = "alert.delivery.delay"
 ALERT_NOTIFICATIONS: Final = "alert.sends"
 ALERT_CHANNEL_UP: Final = "alert.channel.up"
+ALERT_ACKNOWLEDGE: Final = "alert.acknowledge.duration"
+ALERT_RESOLVE: Final = "alert.resolve.duration"
 
 # Attributes ------------------------------------------------------------------------------------------------------
 HTTP_METHOD: Final = "http.request.method"

@@ -171,6 +171,7 @@ _TELEMETRY: Final[Mapping[str, Labels]] = {
     "telemetry_job_records_total": {"state": frozenset(semconv.JOB_RECORD_STATES)},
     "alerts": {"state": frozenset(semconv.ALERT_STATES)},
     "alert_channel_up alert_delay_seconds": _CHANNELS,
+    "alert_acknowledge_seconds alert_resolve_seconds": {"level": frozenset({"INFO", "WARNING", "ERROR", "CRITICAL"})},
     "alert_messages_total": _CHANNELS | {"result": frozenset(semconv.SEND_RESULTS)},
 }
 _OWN: Final = _own(_REQUESTS, _WORK, _TELEMETRY)

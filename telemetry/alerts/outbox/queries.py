@@ -12,7 +12,7 @@ from telemetry.alerts.outbox.silences import IS_SILENCED
 _COUNTS: Final = f"""
 SELECT
     coalesce(sum(is_pending), 0) AS pending,
-    coalesce(sum(told_post IS NOT NULL AND ended_at IS NULL), 0) AS notified,
+    coalesce(sum(told_post > 0 AND ended_at IS NULL), 0) AS notified,
     coalesce(sum(is_open AND is_silenced), 0) AS silenced,
     coalesce(sum(is_open AND muted_by IS NOT NULL), 0) AS inhibited,
     coalesce(sum(ended_at IS NULL AND muted_by IS NULL AND NOT is_silenced), 0) AS firing,
@@ -52,7 +52,7 @@ class AlertCounts:
     firing: int = 0
 
 
-AlertState = Literal["pending", "sent", "silenced", "inhibited", "ended"]
+AlertState = Literal["pending", "sent", "recorded", "silenced", "inhibited", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,10 @@ class AlertRecord:
 
     @property
     def state(self) -> AlertState:
-        """An alert that was resolved before its message was sent is pending: that message is still sent."""
+        """An alert that was resolved before its message was sent is pending: that message is still sent.
+
+        `recorded` is one of a level that no channel takes.
+        """
         incident = self.incident
         if incident.notification_id is None and incident.end_reason == "resolved":
             return "pending"
@@ -85,7 +88,9 @@ class AlertRecord:
             return "inhibited"
         if self.is_silenced:
             return "silenced"
-        return "pending" if incident.notification_id is None else "sent"
+        if incident.notification_id is None:
+            return "pending"
+        return "sent" if incident.notification_id else "recorded"
 
 
 class AlertQueries:

@@ -1,10 +1,40 @@
 """The tables of the outbox."""
 
+import re
 import sqlite3
 from typing import Final
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """In the file as `user_version`."""
+_DELIVERIES: Final = """
+CREATE TABLE deliveries (
+    incident_id INTEGER NOT NULL REFERENCES incidents ON DELETE CASCADE,
+    channel TEXT NOT NULL,
+    key TEXT NOT NULL,
+    step TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    at REAL,
+    escalated_at REAL,
+    remote_id TEXT NOT NULL,
+    begun TEXT NOT NULL,
+    is_doubtful INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    last_error TEXT,
+    refused INTEGER NOT NULL,
+    PRIMARY KEY (incident_id, channel)
+) WITHOUT ROWID;
+CREATE INDEX ix_deliveries_open ON deliveries (channel) WHERE step <> 'resolve';
+CREATE INDEX ix_incidents_unmeasured ON incidents (id) WHERE measured < 2 AND (acknowledged_at IS NOT NULL OR ended_at IS NOT NULL);
+"""
+"""What each channel was sent of each incident: the furthest `step` that it accepted, and the one that was `begun` and has no known
+outcome. A row of a channel that was sent nothing says when the incident was escalated to it.
+"""
+_ACKNOWLEDGED: Final = """
+ALTER TABLE incidents ADD COLUMN acknowledged_at REAL;
+ALTER TABLE incidents ADD COLUMN acknowledged_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE incidents ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
+UPDATE incidents SET measured = 2 WHERE ended_at IS NOT NULL;
+"""
 STEPS: Final = {
     # The chat of a message without `chat_id` is not known, so it is not edited any more.
     2: """
@@ -16,11 +46,18 @@ UPDATE posts SET message_id = NULL WHERE channel = 'telegram' AND chat_id IS NUL
 ALTER TABLE incidents ADD COLUMN section TEXT NOT NULL DEFAULT '';
 ALTER TABLE incidents ADD COLUMN resolution TEXT NOT NULL DEFAULT '';
 """,
+    4: f"{_ACKNOWLEDGED}{_DELIVERIES}",
 }
 """How a file of the version before becomes one of each version."""
-ADDED_TO_INCIDENTS: Final = {"section": "", "resolution": ""}
+ADDED_TO_INCIDENTS: Final = {
+    "section": "",
+    "resolution": "",
+    "acknowledged_at": None,
+    "acknowledged_by": "",
+    "measured": 0,
+}
 """The last columns of an incident, with what they are in a row from before them."""
-SCHEMA: Final = """
+_TABLES: Final = """
 CREATE TABLE incidents (
     id INTEGER PRIMARY KEY,
     fingerprint TEXT NOT NULL,
@@ -50,7 +87,10 @@ CREATE TABLE incidents (
     error TEXT NOT NULL,
     stack TEXT NOT NULL,
     section TEXT NOT NULL DEFAULT '',
-    resolution TEXT NOT NULL DEFAULT ''
+    resolution TEXT NOT NULL DEFAULT '',
+    acknowledged_at REAL,
+    acknowledged_by TEXT NOT NULL DEFAULT '',
+    measured INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;
@@ -100,6 +140,8 @@ CREATE TABLE silences (
     created_at REAL NOT NULL
 );
 """
+SCHEMA: Final = _TABLES + _DELIVERIES
+"""Newer tables come last: those of an older file keep their places."""
 
 
 def create_schema(connection: sqlite3.Connection) -> None:
@@ -114,6 +156,7 @@ def update_schema(connection: sqlite3.Connection, version: int) -> None:
 
 
 def _run(connection: sqlite3.Connection, script: str, version: int) -> None:
+    """Run the statements without spaces to spare: SQLite's own table of them has to fit on the file's first page."""
     for statement in filter(str.strip, script.split(";")):
-        connection.execute(statement)
+        connection.execute(re.sub(r"\s*([(),])\s*", r"\1", " ".join(statement.split())))
     connection.execute(f"PRAGMA user_version={version}")
