@@ -30,14 +30,15 @@ def title(event: IncidentEvent, max_units: int) -> str:
 
 
 def text(event: IncidentEvent, max_units: int) -> str:
-    """The whole message, in at most so many UTF-16 units. A step that the message does not show is its first line."""
+    """The whole message, in at most so many UTF-16 units. Who acknowledged the incident is its first line."""
     first, message = heading(event), clean(event.message.plain).strip() or title(event, max_units)
     return cut(message if first in message else f"{first}\n{message}", max_units)
 
 
 def heading(event: IncidentEvent) -> str:
-    """Who acknowledged the incident; empty for other steps."""
-    if event.step != IncidentStep.ACKNOWLEDGE:
+    """Who acknowledged the incident, as long as it is open; empty for nobody."""
+    is_acknowledged = event.step == IncidentStep.ACKNOWLEDGE or event.acknowledged_by
+    if not is_acknowledged or event.step == IncidentStep.RESOLVE:
         return ""
     return f"Acknowledged by {cut(one_line(event.acknowledged_by), _MAX_COMPONENT) or 'an operator'}."
 
