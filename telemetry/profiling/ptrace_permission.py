@@ -15,8 +15,8 @@ _CAP_SYS_PTRACE: Final = 1 << 19
 _PR_SET_PTRACER: Final = 0x59616D61
 _CONTAINER_SIGNS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"), Path("/var/run/secrets/kubernetes.io"))
 _IN_CONTAINERS: Final = (
-    "Docker: docker run --cap-add SYS_PTRACE. Compose: cap_add: [SYS_PTRACE]. "
-    "Kubernetes: securityContext.capabilities.add: [SYS_PTRACE]"
+    "Docker and Compose: exec --privileged --user root. "
+    "Kubernetes: kubectl debug --profile=sysadmin --target=CONTAINER (docs/how-to/profile.md)"
 )
 _DISABLED: Final = 3
 
@@ -30,10 +30,10 @@ def why_refused(pid: int) -> str:
     if scope == _DISABLED:
         return "kernel.yama.ptrace_scope is 3: no process may be traced until the machine is started with a lower value"
     if _in_container():
-        return f"this container lacks the capability SYS_PTRACE. {_IN_CONTAINERS}"
+        return f"this command lacks the capability SYS_PTRACE in this container. {_IN_CONTAINERS}"
     if scope and os.geteuid():
         return f"kernel.yama.ptrace_scope is {scope}: run this command as root, or sysctl kernel.yama.ptrace_scope=0"
-    return f"this process lacks the capability SYS_PTRACE: run this command as root. {_IN_CONTAINERS}"
+    return f"this command lacks the capability SYS_PTRACE: run it as root. {_IN_CONTAINERS}"
 
 
 def allow_children() -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from telemetry.profiling import folded_stacks
 from telemetry.profiling.folded_stacks import Stack
 from telemetry.profiling.profile_targets import ProfileTarget
@@ -152,12 +154,14 @@ class PySpy:
         return ProcessProfile(self.target, folded_stacks.parse(_text(self._stacks)), ended, failed)
 
     def _problem(self, complaint: str) -> str:
-        if not Path("/proc/self").exists() or Path(f"/proc/{self.target.pid}").exists():
-            if _REFUSED.search(complaint):
-                return f"may not be read: {why_refused(self.target.pid)}"
-            reason = next((line for line in complaint.splitlines() if line.strip()), "no message")
-            return f"py-spy cannot read it: {reason[:_MAX_MESSAGE].rstrip('.')}"
-        return "has ended"
+        if not psutil.pid_exists(self.target.pid):
+            return "has ended"
+        if _REFUSED.search(complaint):
+            return f"may not be read: {why_refused(self.target.pid)}"
+        if self._process is not None and (self._process.returncode or 0) < 0:
+            return "was not sampled: py-spy was ended before it had written anything"
+        reason = next((line for line in complaint.splitlines() if line.strip()), "no message")
+        return f"py-spy cannot read it: {reason[:_MAX_MESSAGE].rstrip('.')}"
 
 
 def _command(program: Path, target: ProfileTarget, options: SamplingOptions) -> list[str]:
