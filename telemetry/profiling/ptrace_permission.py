@@ -16,7 +16,7 @@ _PR_SET_PTRACER: Final = 0x59616D61
 _CONTAINER_SIGNS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"), Path("/var/run/secrets/kubernetes.io"))
 _IN_CONTAINERS: Final = (
     "Docker and Compose: exec --privileged --user root. "
-    "Kubernetes: kubectl debug --profile=sysadmin --target=CONTAINER (docs/how-to/profile.md)"
+    "Kubernetes: a container of the pod with runAsUser 0 and SYS_PTRACE (docs/how-to/profile.md)"
 )
 _DISABLED: Final = 3
 
