@@ -1,5 +1,6 @@
 """Profiles: where the processor time of the service's processes goes, as sampled by py-spy from outside."""
 
+from telemetry.profiling.kept_profiles import KeptProfile, KeptProfiles, NoProfile
 from telemetry.profiling.own_profile import OwnProfile, OwnProfileRefused
 from telemetry.profiling.profile_output import OutputRefused, ProfileOutput, ProfileText
 from telemetry.profiling.profile_recording import ProfileRecording
@@ -17,6 +18,9 @@ __all__ = [
     "MAX_RATE",
     "MIN_RATE",
     "FoundProcesses",
+    "KeptProfile",
+    "KeptProfiles",
+    "NoProfile",
     "OutputRefused",
     "OwnProfile",
     "OwnProfileRefused",

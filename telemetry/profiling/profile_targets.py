@@ -20,7 +20,7 @@ class ProfileTarget:
 
 @dataclass(frozen=True, slots=True)
 class FoundProcesses:
-    """The processes of a data directory, without this one. `elsewhere` is how many are not visible here.
+    """The processes of a data directory. `elsewhere` is how many are not visible here.
 
     Those run in another container or on another machine with the same directory, or belong to another user.
     """
@@ -32,13 +32,17 @@ class FoundProcesses:
         return next((each for each in self.here if each.pid == pid), None)
 
 
-def find_processes(data_dir: Path) -> FoundProcesses:
-    """Find the live processes of a data directory, the main process first.
+def find_processes(data_dir: Path, *, with_this_one: bool = False) -> FoundProcesses:
+    """Find the live processes of a data directory.
+
+    Args:
+        data_dir: the data directory.
+        with_this_one: whether this process may be among them.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    entries = [entry for entry in live_processes(data_dir) if entry.pid != os.getpid()]
+    entries = [entry for entry in live_processes(data_dir) if with_this_one or entry.pid != os.getpid()]
     here = [entry for entry in entries if _is_here(entry)]
     return FoundProcesses(tuple(_targets(here)), len(entries) - len(here))
 

@@ -23,10 +23,10 @@ from telemetry.profiling.ptrace_permission import why_refused
 
 MIN_RATE: Final = 20
 MAX_RATE: Final = 100
-INSTALL: Final = "pip install '.[profiling]'"
+INSTALL: Final = "pip install '.[profiling]', or pip install py-spy"
 STOP_SECONDS: Final = 5.0
 """How long py-spy may take to write what it has."""
-_NICENESS: Final = "5"
+_NICENESS: Final = "10"
 _POLL_SECONDS: Final = 0.02
 _MAX_MESSAGE: Final = 300
 _REFUSED: Final = re.compile(r"permission denied|os error 13\b|os error 1\b|operation not permitted", re.IGNORECASE)

@@ -233,7 +233,7 @@ def test_a_program_that_is_not_installed_is_said_with_how_to_install_it(run, pro
     monkeypatch.setattr(py_spy.shutil, "which", lambda *_args, **_kwargs: None)
 
     assert run("profile") == 1
-    assert capsys.readouterr().err == "py-spy is not installed: pip install '.[profiling]'\n"
+    assert capsys.readouterr().err == "py-spy is not installed: pip install '.[profiling]', or pip install py-spy\n"
 
 
 @pytest.fixture
@@ -264,4 +264,7 @@ def test_a_run_without_py_spy_is_not_begun(run, sqlite, capsys, monkeypatch):
     monkeypatch.setattr(py_spy.shutil, "which", lambda *_args, **_kwargs: None)
 
     assert run("run-job", "check_resources", "--profile", "job.svg") == 2
-    assert "py-spy is not installed: pip install '.[profiling]'. The job was not run." in capsys.readouterr().err
+    assert (
+        "py-spy is not installed: pip install '.[profiling]', or pip install py-spy. The job was not run."
+        in capsys.readouterr().err
+    )
