@@ -12,6 +12,7 @@ The public names are what these modules hand on in `__all__`, and what the modul
 - `telemetry.environment.proxies`: the proxy of an outgoing request
 - `telemetry.environment.runbook`: the sections of the runbook that alerts link to
 - `telemetry.http_client`: outgoing HTTP requests with bounds for every wait, and checked values of responses
+- `telemetry.profiling`: profiles of the processes of the service, by py-spy
 - `telemetry.durations`, `telemetry.error_text`, `telemetry.json_safe`, `telemetry.periodic`, `telemetry.private_files`,
   `telemetry.tls`: what the telemetry and its application both need
 

@@ -5,12 +5,14 @@ import getpass
 from pathlib import Path
 from typing import Final
 
-from service.cli import alerts, database, doctor, jobs, scheduler
+from service.cli import alerts, database, doctor, jobs, profiling, scheduler
 from service.cli.command_help import Command
-from service.cli.exit_codes import BUSY, FAILURE, SUCCESS, TERMINATED, USAGE
+from service.cli.exit_codes import BUSY, FAILURE, INTERRUPTED, SUCCESS, TERMINATED, USAGE
 from service.cli.serve import STARTUP_FAILED, serve
+from telemetry.profiling import MAX_RATE, MIN_RATE
 
 _MAX_PORT: Final = 65_535
+_MAX_PROFILE_SECONDS: Final = 3600
 
 
 def _serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,8 @@ def _run_job_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--quiet", action="store_true", help="show no progress; without a terminal there is none anyway"
     )
+    text = "profile the run, and write FILE: .svg (flamegraph) or .json (speedscope)"
+    output.add_argument("--profile", type=Path, metavar="FILE", help=text)
 
 
 def _test_alert_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +65,22 @@ def _restore_arguments(parser: argparse.ArgumentParser) -> None:
 def _copy_arguments(parser: argparse.ArgumentParser) -> None:
     text = "the other database, such as postgresql+psycopg://user@host/name (PGPASSWORD is used)"
     parser.add_argument_group("target").add_argument("target", metavar="URL", help=text)
+
+
+def _profile_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is profiled")
+    choice = group.add_mutually_exclusive_group()
+    choice.add_argument("--pid", type=_positive, metavar="N", help="one process of the service")
+    choice.add_argument("--all", action="store_true", help="all processes of DATA_DIR on this machine (the default)")
+    group.add_argument("--gil", action="store_true", help="only threads that hold the GIL")
+    how = parser.add_argument_group("sampling")
+    how.add_argument("--seconds", type=_profile_seconds, default=30, metavar="N", help="how long (default: 30)")
+    text = f"samples per second, {MIN_RATE} to {MAX_RATE} (default: {MAX_RATE})"
+    how.add_argument("--rate", type=_rate, default=MAX_RATE, metavar="HZ", help=text)
+    output = parser.add_argument_group("output")
+    text = "a flamegraph (.svg), or a file for speedscope.app (.json); default: profile-TIME.svg"
+    output.add_argument("--output", type=Path, metavar="FILE", help=text)
+    output.add_argument("--force", action="store_true", help="overwrite the file")
 
 
 _RUN, _JOBS, _ALERTS, _DATABASE, _DIAGNOSIS = "service", "jobs", "alerts", "database", "diagnosis"
@@ -159,6 +179,21 @@ COMMANDS: Final = (
         ("doctor",),
         {SUCCESS: "no check failed", FAILURE: "a check failed, or a setting is invalid"},
     ),
+    Command(
+        "profile",
+        _DIAGNOSIS,
+        profiling.profile,
+        "sample the running processes of the service, and draw where their time goes",
+        ("profile", "profile --seconds 60 --output flamegraph.svg", "profile --pid 4711 --output speedscope.json"),
+        {
+            SUCCESS: "the file is written",
+            FAILURE: "nothing was sampled, py-spy is not installed, or a setting is invalid",
+            USAGE: "wrong argument, such as a file that exists, or a process of another program",
+            INTERRUPTED: "stopped by Ctrl-C; what was sampled until then is written",
+            TERMINATED: "stopped by SIGTERM; likewise",
+        },
+        _profile_arguments,
+    ),
 )
 
 
@@ -172,6 +207,20 @@ def _duration(text: str) -> float:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is invalid: expected a whole number from 1")
+    return int(text)
+
+
+def _rate(text: str) -> int:
+    return _within(text, MIN_RATE, MAX_RATE, "samples per second")
+
+
+def _profile_seconds(text: str) -> int:
+    return _within(text, 1, _MAX_PROFILE_SECONDS, "seconds")
+
+
+def _within(text: str, least: int, most: int, unit: str) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is invalid: expected {least} to {most} {unit}")
     return int(text)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from service.bootstrap import Service
 from service.cli.exit_codes import BUSY, SUCCESS, USAGE
 from service.cli.output import aligned, complain, say
+from service.cli.profiling import profiled_run
 from service.cli.run_progress import RunProgress, Terminal
 from service.cli.scheduler import STOP_SIGNALS
 from service.database import migrations
@@ -26,6 +27,7 @@ from service.settings import Settings
 from service.shutdown import ShutdownRequested
 from telemetry.error_text import safe_text
 from telemetry.jobs import JobRunRow
+from telemetry.profiling import OutputRefused, OwnProfileRefused, PySpyMissing
 
 
 def jobs(_options: argparse.Namespace) -> int:
@@ -73,7 +75,10 @@ def run_job(options: argparse.Namespace) -> int:
     runtime = Service(settings, progress.on_wait)
     terminal = None if options.quiet else Terminal.of(sys.stderr)
     try:
-        return _run_shown(job, runtime, progress, terminal)
+        with profiled_run(options.profile, job.name):
+            return _run_shown(job, runtime, progress, terminal)
+    except (OutputRefused, OwnProfileRefused, PySpyMissing) as error:
+        return complain(f"{str(error).removesuffix('.')}. The job was not run.", USAGE)
     finally:
         runtime.close()
 

@@ -19,7 +19,8 @@ class _Parser(argparse.ArgumentParser):
     """Repeats no secret of the command line in its complaints."""
 
     def error(self, message: str) -> NoReturn:
-        words = [word for argument in sys.argv[1:] for word in (argument, argument.partition("=")[2]) if word]
+        options = {"", *(option for action in self._actions for option in action.option_strings)}
+        words = {word for argument in sys.argv[1:] for word in (argument, argument.partition("=")[2])} - options
         super().error(redact_start_error(message, words))
 
 

@@ -17,7 +17,7 @@ from telemetry.console.access.gate import SIGN_IN, Gate, mounted_at
 from telemetry.console.options import ConsoleOptions
 from telemetry.console.page_definition import Action, ConsolePage, PageNotFound, Refused
 from telemetry.console.page_threads import PageThreads, TooBusy, TooLate
-from telemetry.console.pages import ACTIONS, PAGES
+from telemetry.console.pages import ACTIONS, PAGES, taken_profiles
 from telemetry.console.rendering import compressed, render
 from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.console.static_files import read_file
@@ -86,6 +86,7 @@ class _Console:
         self._add(SIGN_IN, self._gate.sign_in, method="POST", is_open=True)
         self._add("/sign-out", self._gate.sign_out, method="POST", is_open=True)
         self._add("/static/{name}", read_file, is_open=True)
+        self._add(taken_profiles.PATH, taken_profiles.send_profile)
         self._add("/{path:path}", self._say_unknown)
 
     def _add(self, path: str, handler: _Handler, *, method: str = "GET", is_open: bool = False) -> None:

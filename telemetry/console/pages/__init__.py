@@ -13,6 +13,7 @@ from telemetry.console.pages import (
     own_telemetry,
     requests,
     route,
+    taken_profiles,
     trace,
     traces,
 )
@@ -31,4 +32,4 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage("/logs", "Logs", "logs.html", logs.read),
     ConsolePage("/telemetry", "Telemetry", "telemetry.html", own_telemetry.read),
 )
-ACTIONS: Final[tuple[Action, ...]] = (*one_job.ACTIONS, *alerts.ACTIONS)
+ACTIONS: Final[tuple[Action, ...]] = (*one_job.ACTIONS, *alerts.ACTIONS, *taken_profiles.ACTIONS)

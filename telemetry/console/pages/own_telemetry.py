@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from telemetry.console.pages.figures import colours_by_name, joined, rate_chart
 from telemetry.console.pages.live import live_series, live_value
+from telemetry.console.pages.taken_profiles import read_profiles
 from telemetry.console.parts import Part, read_part
 from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
@@ -117,6 +118,7 @@ def read(view: View) -> dict[str, Any]:
         "bytes": live_value(families, "telemetry_recent_bytes"),
         "traces": live_value(families, "telemetry_recent_traces"),
         "forgotten": _forgotten(families),
+        **read_profiles(view),
     }
 
 
