@@ -163,7 +163,7 @@ def _task_name(task: AnyTask) -> str:
 
 
 def _label(name: object) -> str:
-    text = str(name)[:_MAX_LABEL]
+    text = redact(str(name))[:_MAX_LABEL]  # a secret that was cut would not be found
     return text if text.isprintable() else ascii(text)
 
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from telemetry.logs.source_location import code_location, code_owner
 from telemetry.logs.text_formatter import one_line
+from telemetry.redaction.policy import redact
 
 MAX_WALKED: Final = 2000
 """Frames of one stack that are looked at, from the innermost outwards."""
@@ -36,7 +37,7 @@ class StackFrame(NamedTuple):
     def location(self) -> str:
         """Such as `shop/stock/sync.py:41 in sync_stock`, on one line."""
         text = one_line(code_location(self.code, self.line)).encode("utf-8", "replace").decode()
-        return text[:_MAX_LOCATION]
+        return text if len(text) <= _MAX_LOCATION else redact(text)[:_MAX_LOCATION]
 
 
 Frames = list[StackFrame]
