@@ -107,7 +107,9 @@ def shortened(run: JobRun) -> JobRun:
     """The same run in little space, for where there is no more: without metadata, and with a short error."""
     metadata: dict[str, Json] = {MARK: "cut: no room"} if run.metadata else {}
     error = None if run.error_message is None else run.error_message[:_SHORT_ERROR_LENGTH]
-    return replace(run, metadata=metadata, error_message=error, slowest_child=None, first_error=None, overdue_stack=None)
+    return replace(
+        run, metadata=metadata, error_message=error, slowest_child=None, first_error=None, overdue_stack=None
+    )
 
 
 def run_id_of(context: SpanContext) -> str:

@@ -58,8 +58,8 @@ class JobRunView(BaseModel):
     slowest_child_seconds: float | None = Field(description="How long these took, in seconds.", examples=[9.1])
     first_error: str | None = Field(description="The first child span that failed, and why.", examples=[None])
     overdue_stack: str | None = Field(
-        description="What it executed when it exceeded the limit: first the innermost frames of the application's own code, "
-        "then its thread, and the tasks of its event loop, the innermost call last. At most 16,384 characters.",
+        description="What it executed when it exceeded the limit: the innermost frames of the application's own code, then "
+        "its thread and tasks. At most 16,384 characters.",
         examples=[None],
     )
 

@@ -19,6 +19,8 @@ AnyTask: TypeAlias = asyncio.Task[Any]
 _MAX_STEPS: Final = 2000
 _MAX_ITEMS: Final = 10_000
 _MAX_TASKS: Final = 20
+_MAX_SEARCHED: Final = 200
+_CONTAINERS: Final = (set, frozenset, list, tuple, dict)
 _KINDS: Final = (("cr_frame", "cr_await"), ("ag_frame", "ag_await"), ("gi_frame", "gi_yieldfrom"))
 _OPAQUE: Final = frozenset(
     {"FutureIter", "async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"}
@@ -50,17 +52,17 @@ def await_chain(task: AnyTask) -> AwaitChain:
     chain, following = AwaitChain(), task
     while following not in chain.tasks and len(chain.tasks) < _MAX_TASKS:
         chain.tasks.append(following)
-        innermost, awaited = _walk(following.get_coro(), chain.frames)
-        following = _next_task(innermost, awaited, chain) or following
+        coroutines, awaited = _walk(following.get_coro(), chain.frames)
+        following = _next_task(coroutines, awaited, chain) or following
     return chain
 
 
-def _walk(awaitable: Any, frames: Frames) -> tuple[Any, Any]:
-    """Add the frames. Returns the innermost coroutine, and what that awaits."""
-    innermost = None
+def _walk(awaitable: Any, frames: Frames) -> tuple[list[Any], Any]:
+    """Add the frames. Returns the coroutines, the outermost first, and what the innermost awaits."""
+    coroutines: list[Any] = []
     for _ in range(_MAX_STEPS):
         if (names := _names(awaitable)) is not None:
-            innermost = awaitable
+            coroutines.append(awaitable)
             if (frame := getattr(awaitable, names[0])) is not None:
                 frames.append(stack_frame(frame))
             awaitable = getattr(awaitable, names[1])
@@ -68,7 +70,7 @@ def _walk(awaitable: Any, frames: Frames) -> tuple[Any, Any]:
             awaitable = next(iter(_hidden(awaitable)), None)
         else:
             break
-    return innermost, awaitable
+    return coroutines, awaitable
 
 
 def _names(awaitable: Any) -> tuple[str, str] | None:
@@ -81,30 +83,43 @@ def _hidden(awaitable: Any) -> Iterator[Any]:
             yield each
 
 
-def _next_task(innermost: Any, awaited: Any, chain: AwaitChain) -> AnyTask | None:
+def _next_task(coroutines: list[Any], awaited: Any, chain: AwaitChain) -> AnyTask | None:
     """The task that is awaited: directly, by `gather`, or by a function of a library that holds it, as `wait` does."""
     if isinstance(awaited, asyncio.Task):
         return awaited
-    children = getattr(awaited, "_children", None) or ()
-    found = [*_tasks_in(children), *(() if innermost is None else _held(innermost, chain))]
+    found = [*_tasks_in(getattr(awaited, "_children", None)), *_held(coroutines, chain)]
     callbacks = getattr(awaited, "_callbacks", None) or ()
     chain.awaits_executor = any(_CHAINED in getattr(each[0], "__qualname__", "") for each in callbacks)
+    if not found and not (chain.threads or chain.functions or chain.awaits_executor):
+        found = _grouped(coroutines)
     return min(found, key=task_order, default=None)
 
 
-def _held(innermost: Any, chain: AwaitChain) -> list[AnyTask]:
-    """The tasks that a coroutine of a library holds. Notes the threads and functions that it holds."""
-    if not chain.frames or chain.frames[-1].owner != "library":
+def _grouped(coroutines: list[Any]) -> list[AnyTask]:
+    """The tasks of the innermost group that the coroutines of a task hold, as a middleware of Starlette does."""
+    for coroutine in reversed(coroutines[-_MAX_SEARCHED:]):
+        if found := [task for each in gc.get_referents(coroutine) if _is_group(each) for task in _tasks_in(each._tasks)]:  # noqa: SLF001
+            return found
+    return []
+
+
+def _is_group(value: object) -> bool:
+    return type(value).__name__ == "TaskGroup" and hasattr(value, "_tasks")
+
+
+def _held(coroutines: list[Any], chain: AwaitChain) -> list[AnyTask]:
+    """The tasks that the innermost coroutine holds, if it is a library's. Notes the threads and functions that it holds."""
+    if not coroutines or not chain.frames or chain.frames[-1].owner != "library":
         return []
     found: list[AnyTask] = []
-    for each in gc.get_referents(innermost):
+    for each in gc.get_referents(coroutines[-1]):
         if isinstance(each, threading.Thread):
             chain.threads.append(each)
         elif (code := _code(each)) is not None:
-            chain.functions.add(code)
+            chain.functions |= {code} - {chain.frames[-1].code}  # a coroutine holds its own function as well
         else:
-            found += _tasks_in(getattr(each, "_tasks", ()) if type(each).__name__ == "TaskGroup" else (each,))
-            found += _tasks_in(each)
+            held = each._tasks if _is_group(each) else each if isinstance(each, _CONTAINERS) else (each,)  # noqa: SLF001
+            found += _tasks_in(held)
     return found
 
 
@@ -121,7 +136,7 @@ def _code(value: object) -> CodeType | None:
 
 
 def _tasks_in(values: object) -> list[AnyTask]:
-    if not isinstance(values, set | frozenset | list | tuple | dict) or len(values) > _MAX_ITEMS:
+    if not isinstance(values, _CONTAINERS) or len(values) > _MAX_ITEMS:
         return []
     return [each for each in tuple(values) if isinstance(each, asyncio.Task) and not each.done()]
 

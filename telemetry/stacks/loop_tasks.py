@@ -56,7 +56,7 @@ def _copy(tasks: Iterable[AnyTask]) -> list[AnyTask]:
     for _ in range(_ATTEMPTS):
         try:
             return list(tasks)
-        except RuntimeError:  # noqa: PERF203  # it changed during the iteration
+        except RuntimeError:  # it changed during the iteration
             continue
     return []
 

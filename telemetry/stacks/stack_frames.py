@@ -30,7 +30,10 @@ class StackFrame(NamedTuple):
         """`application`, `telemetry` or `library`."""
         try:
             return code_owner(self.code)
-        except (OSError, ValueError):  # a relative path after the working directory was deleted, or a name that is no path
+        except (
+            OSError,
+            ValueError,
+        ):  # a relative path after the working directory was deleted, or a name that is no path
             return "library"
 
     @property

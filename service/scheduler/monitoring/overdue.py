@@ -37,8 +37,14 @@ def mark_overdue(
         max_runtimes: by the job's name; of other jobs, the start and the deadline tell it.
     """
     with transaction(engine) as session:
-        found = session.execute(select(_ROW.id, _ROW.overdue_stack.is_not(None), _ROW.heartbeat_at, _ROW.deadline_at).where(_OVERDUE).order_by(_ROW.id)).all()
-    ids = [row_id for row_id, has_stack, heartbeat, deadline in found if has_stack or heartbeat - deadline > STACK_GRACE]
+        found = session.execute(
+            select(_ROW.id, _ROW.overdue_stack.is_not(None), _ROW.heartbeat_at, _ROW.deadline_at)
+            .where(_OVERDUE)
+            .order_by(_ROW.id)
+        ).all()
+    ids = [
+        row_id for row_id, has_stack, heartbeat, deadline in found if has_stack or heartbeat - deadline > STACK_GRACE
+    ]
     for row_id in ids:
         with transaction(engine) as session:
             marked = _mark(session, row_id, now)

@@ -50,13 +50,10 @@ class Reaper(forks.ForkAware):
 
         Args:
             engine: the database of `job_runs`.
-            directory: the spool directory, shared by all processes on this machine.
-            registry: tells which of them live.
+            directory: the spool directory, shared by all processes on this machine. `registry` tells which of them live.
             own_runs: returns the ids of this process's runs whose end is not in the database.
-            counters: counts recovered, dropped and lost records.
-            clock: monotonic, in seconds.
-            time_left: returns how long those of these runs may go on that have a deadline.
-            stacks: keeps the stacks of those that are overdue.
+            counters: counts recovered, dropped and lost records. `clock` is monotonic, in seconds.
+            time_left: returns how long those of these runs may go on that have a deadline. `stacks` has those of overdue ones.
         """
         self._engine = engine
         self._own_runs = own_runs

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import anyio
 import anyio.to_thread
 import pytest
 
@@ -110,7 +111,7 @@ def test_a_thread_hangs_at_a_line_of_our_own_code(stage, function, place):
 
 async def until_released(stage):
     stage.hangs()
-    while not stage.released.is_set():
+    while not stage.released.is_set():  # noqa: ASYNC110  # the event is a thread's
         await asyncio.sleep(0.2)  # hangs
 
 
@@ -153,6 +154,26 @@ class Awaitable:
         return awaits(self.stage).__await__()
 
 
+async def groups_by_anyio(stage):
+    async with anyio.create_task_group() as group:
+        group.start_soon(awaits, stage)
+
+
+async def receives_from_group(stage):
+    send, receive = anyio.create_memory_object_stream()
+    async with send, receive, anyio.create_task_group() as group:
+        group.start_soon(awaits, stage)
+        group.start_soon(close_at_end, stage, send)
+        async for _ in receive:
+            pass
+
+
+async def close_at_end(stage, send):
+    while not stage.released.is_set():  # noqa: ASYNC110  # likewise
+        await asyncio.sleep(0.2)
+    await send.aclose()
+
+
 async def awaits_object(stage):
     await Awaitable(stage)
 
@@ -162,7 +183,7 @@ async def awaits_task(stage):
     await task
 
 
-ASYNCHRONOUS = [awaits, iterates, gathers, waits_for, waits, groups, awaits_object, awaits_task]
+ASYNCHRONOUS = [awaits, iterates, gathers, waits_for, waits, groups, groups_by_anyio, awaits_object, awaits_task]
 
 
 @pytest.mark.parametrize("function", ASYNCHRONOUS)
@@ -182,6 +203,16 @@ def test_a_task_hangs_where_it_waits(stage, function):
 
     assert found.own[0] == place_of(until_released)
     assert found.text.count("until_released") == 1 + 1  # in the beginning, and in its task
+
+
+def test_a_task_that_receives_from_a_group_that_it_holds_hangs_where_its_first_task_does(stage):
+    async def main(stage):
+        stage.work = HangingWork.of_caller()
+        await receives_from_group(stage)
+
+    found = stage.start(lambda stage: asyncio.run(main(stage))).stack(at=until_released)
+
+    assert found.own[0] == place_of(until_released)
 
 
 def block(stage):
@@ -264,7 +295,7 @@ async def many(stage):
     others = [asyncio.create_task(asyncio.sleep(SOON)) for _ in range(10_000)]
     await asyncio.sleep(0)
     stage.hangs()
-    while not stage.released.is_set():
+    while not stage.released.is_set():  # noqa: ASYNC110  # likewise
         await asyncio.sleep(0.05)
     for each in others:
         each.cancel()
@@ -289,7 +320,9 @@ def test_a_thread_that_has_ended_is_said_to_have():
     assert found.text == "Thread hanging:\n  (it has ended, or executes no Python code)"
 
 
-@pytest.mark.parametrize("file", ["/gone/stock/sync.py", "relative.py", "", "a\x00b.py", "\ud800.py", "<string>", "📦/🐍.py\nx"])
+@pytest.mark.parametrize(
+    "file", ["/gone/stock/sync.py", "relative.py", "", "a\x00b.py", "\ud800.py", "<string>", "📦/🐍.py\nx"]
+)
 def test_a_function_of_any_file_and_name_is_one_line(file):
     code = compile("def wait(stage):\n    stage.hangs()\n    stage.released.wait(30)\n", "made.py", "exec")
     names: dict = {}
@@ -299,7 +332,11 @@ def test_a_function_of_any_file_and_name_is_one_line(file):
     with running(names["wait"]) as stage:
         found = capture(stage.work)
 
-    [line] = [line for line in found.text.splitlines() if "wäit 📦" in line and line.startswith(("> ", "  ")) and ":3 in" in line][-1:]
+    [line] = [
+        line
+        for line in found.text.splitlines()
+        if "wäit 📦" in line and line.startswith(("> ", "  ")) and ":3 in" in line
+    ][-1:]
     assert line.endswith("\\n> forged:1")
     found.text.encode()
     assert "\x00" not in found.text

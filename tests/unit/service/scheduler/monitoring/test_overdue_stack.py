@@ -40,7 +40,9 @@ class Process:
         self.threads, self.releases = [], []
 
     def run(self, number, job):
-        self.threads.append(threading.Thread(target=self._run, args=(number, job), name=f"job-{job.__name__}", daemon=True))
+        self.threads.append(
+            threading.Thread(target=self._run, args=(number, job), name=f"job-{job.__name__}", daemon=True)
+        )
         self.threads[-1].start()
 
     def _run(self, number, job):
@@ -85,7 +87,7 @@ def queries(process):
         process.releases.append(raw.cancel if hasattr(raw, "cancel") else raw.interrupt)
         try:
             connection.exec_driver_sql(LONG_QUERY[process.engine.dialect.name])  # hangs
-        except Exception:  # noqa: BLE001  # the end of the test cancels it
+        except Exception:  # the end of the test cancels it
             connection.invalidate()
 
 
@@ -137,7 +139,10 @@ def test_the_alert_names_the_line_at_which_the_run_hangs(process, caplog):
     facts = {name: json.loads(vars(record)[semconv.ALERT_FACTS]) for name, record in found.items()}
     assert facts == {job.__name__: {"Hangs at": place_of(hangs)} for job, hangs in HANGING.items()}
     stacks = {name: vars(record)["exception.stacktrace"].splitlines() for name, record in found.items()}
-    assert stacks["awaits"][:2] == [place_of(awaits_event), f"called from {stacks['awaits'][1].removeprefix('called from ')}"]
+    assert stacks["awaits"][:2] == [
+        place_of(awaits_event),
+        f"called from {stacks['awaits'][1].removeprefix('called from ')}",
+    ]
     assert " in awaits" in stacks["awaits"][1]
     assert {len(lines) <= 3 for lines in stacks.values()} == {True}
 
