@@ -7,6 +7,7 @@ from telemetry.jobs.statistics.summary import job_statistics
 from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import Base, JobRunRow
+from telemetry.stacks.stack_capture import own_frames
 
 __all__ = [
     "Base",
@@ -17,4 +18,5 @@ __all__ = [
     "Retention",
     "job_statistics",
     "monitor_job",
+    "own_frames",
 ]

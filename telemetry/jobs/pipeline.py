@@ -12,6 +12,7 @@ from telemetry import semconv
 from telemetry.database import EngineLimits, database_identity, dedicated_engine
 from telemetry.failsafe import failsafe
 from telemetry.instruments import Instruments
+from telemetry.jobs.liveness.overdue_stacks import OverdueStacks
 from telemetry.jobs.liveness.reaper import Reaper
 from telemetry.jobs.recorder.self_metrics import QUEUE_NAME, RecorderMetrics
 from telemetry.jobs.recorder.spool import Spool
@@ -53,6 +54,7 @@ class JobPipeline:
             spool=(lambda: Spool(directory, registry, database=database)) if is_on else None,
             on_dropped=self._metrics.count_dropped,
         )
+        self._stacks = OverdueStacks()
         self.reaper = Reaper(
             self._engine,
             directory,
@@ -61,6 +63,7 @@ class JobPipeline:
             self._metrics,
             component=component,
             time_left=self.recorder.time_left,
+            stacks=self._stacks,
         )
 
     @failsafe
@@ -70,7 +73,7 @@ class JobPipeline:
         A forked child has none of its parent's threads, so its first run starts them again. Never raises.
         """
         if self.is_on:
-            self.recorder.record(run)
+            self.recorder.record(self._stacks.noted(run))
             self.reaper.start()
 
     def start(self) -> None:
@@ -121,6 +124,7 @@ class JobPipeline:
         Returns:
             Whether all of them were written.
         """
+        attempt("the stacks of overdue runs", self._stacks.stop)
         attempt("the recovery of job runs", self.reaper.stop)
         written = not self.is_on or self.recorder.shutdown(timeout)
         if self._engine is not self._caller_engine:

@@ -56,6 +56,7 @@ class JobRun:
     slowest_child: str | None = None
     slowest_child_seconds: float | None = None
     first_error: str | None = None
+    overdue_stack: str | None = None
 
     @classmethod
     def from_started_span(cls, span: ReadableSpan, worker: str) -> Self | None:
@@ -106,7 +107,9 @@ def shortened(run: JobRun) -> JobRun:
     """The same run in little space, for where there is no more: without metadata, and with a short error."""
     metadata: dict[str, Json] = {MARK: "cut: no room"} if run.metadata else {}
     error = None if run.error_message is None else run.error_message[:_SHORT_ERROR_LENGTH]
-    return replace(run, metadata=metadata, error_message=error, slowest_child=None, first_error=None)
+    return replace(
+        run, metadata=metadata, error_message=error, slowest_child=None, first_error=None, overdue_stack=None
+    )
 
 
 def run_id_of(context: SpanContext) -> str:

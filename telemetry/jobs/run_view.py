@@ -57,6 +57,11 @@ class JobRunView(BaseModel):
     )
     slowest_child_seconds: float | None = Field(description="How long these took, in seconds.", examples=[9.1])
     first_error: str | None = Field(description="The first child span that failed, and why.", examples=[None])
+    overdue_stack: str | None = Field(
+        description="What it executed when it exceeded the limit: the innermost frames of the application's own code, then "
+        "its thread and tasks. At most 16,384 characters.",
+        examples=[None],
+    )
 
     @computed_field(  # type: ignore[prop-decorator]  # mypy knows no decorated property
         description="Seconds from the scheduled time until it began; null without a scheduled time.", examples=[0.6]

@@ -14,11 +14,14 @@ from telemetry.logs.exception_chain import leaves
 _MAX_FRAMES: Final = 500
 _LIBRARIES: Final = tuple(
     {
-        str(Path(path).resolve())
-        for name in ("stdlib", "platstdlib", "purelib", "platlib")
-        if (path := sysconfig.get_path(name))
+        form
+        for path in (
+            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+            *(path for path in sys.path if path.endswith(("site-packages", "dist-packages"))),
+        )
+        if path
+        for form in (path, str(Path(path).resolve()))  # an environment may be reached by a symbolic link
     }
-    | {str(Path(path).resolve()) for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
 )
 _TELEMETRY: Final = str(Path(__file__).resolve().parents[1])
 
@@ -67,6 +70,15 @@ def application_frames(frame: FrameType | None) -> Iterator[FrameType]:
 
 def frame_location(frame: FrameType) -> str:
     return _location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname)
+
+
+def code_location(code: CodeType, line: int) -> str:
+    return _location(code.co_filename, line, code.co_qualname)
+
+
+def code_owner(code: CodeType) -> str:
+    """Whose code it is: `application`, `telemetry` or `library`."""
+    return _owner(code.co_filename)
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[tuple[int, CodeType]]:

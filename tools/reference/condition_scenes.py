@@ -27,6 +27,11 @@ from tools.reference.alert_stage import BEGAN, AlertStage, Scene
 
 _JOB: Final = next(job for job in JOBS if job.name == "sync_wb_orders")
 _SOURCE: Final = MonitoredSource("wb.orders", STREAMS[1], timedelta(minutes=30))
+_FRAMES: Final = (
+    "integrations/wildberries/orders.py:118 in WildberriesOrders.pages",
+    "service/orders/sync.py:41 in sync_orders",
+    "service/jobs/sync.py:52 in sync_wb_orders",
+)
 _MINUTE: Final = timedelta(minutes=1)
 _ENDED: Final = BEGAN + 70 * _MINUTE
 
@@ -70,7 +75,7 @@ def _missed(stage: AlertStage) -> None:
 
 
 def _overdue(stage: AlertStage) -> None:
-    condition.fire(overdue(_JOB.name, 31 * _MINUTE, 30 * _MINUTE))
+    condition.fire(overdue(_JOB.name, 31 * _MINUTE, 30 * _MINUTE, _FRAMES))
     _succeed(stage)
 
 

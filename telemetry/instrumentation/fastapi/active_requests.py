@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from telemetry import semconv
 from telemetry.instrumentation.fastapi.request_duration import SCHEMES
+from telemetry.stacks.hang_watch import HANG_WATCH
+from telemetry.stacks.slow_requests import SlowRequests
 
 _SCOPE: Final = "telemetry"
 Kind = tuple[str, bool]
@@ -20,8 +22,20 @@ class ActiveRequests(dict[Kind, set[object]]):
     request costs ten times as much.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._slow = SlowRequests(self.open_requests)
+
     def __missing__(self, kind: Kind) -> set[object]:
         return self.setdefault(kind, set())
+
+    def open_requests(self) -> list[Any]:
+        """All of them, also for another thread than the one that adds and removes them."""
+        return [request for requests in self.copy().values() for request in requests.copy()]
+
+    def watch(self) -> None:
+        """Log the requests that take too long, in this process."""
+        HANG_WATCH.add(self._slow)
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         return [

@@ -37,6 +37,7 @@ class RequestMeasuring:
         self.tracer = request_tracer(published.tracer)
         self.durations = RequestDurations(published.duration)
         self.active = active_requests(provider)
+        self.active.watch()
         self.routes = RouteResolver(app)
         self.known_methods = known_methods()
         untraced = tuple(untraced_paths)

@@ -1,7 +1,9 @@
 """One HTTP server request: measured from its first byte to the response's last one, and described by a span."""
 
+from asyncio import current_task
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import Token
+from threading import get_ident
 from time import perf_counter, time_ns
 from typing import Any, Final
 
@@ -21,6 +23,9 @@ from telemetry.instrumentation.fastapi.request_attributes import request_attribu
 from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES, Status
 from telemetry.instrumentation.fastapi.request_spans import UnsampledSpan
 from telemetry.instrumentation.fastapi.sent_response import CONTENT_LENGTH, body_length, fits
+from telemetry.stacks.await_chain import AnyTask
+from telemetry.stacks.slow_requests import RequestDetails
+from telemetry.stacks.stack_capture import HangingWork
 
 _NOT_RECORDED: Final = frozenset({NonRecordingSpan, UnsampledSpan})
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
@@ -50,6 +55,8 @@ class ServerRequest:
         "_send",
         "_sent_bytes",
         "_started",
+        "_task",
+        "_thread_id",
         "connection",
         "disconnected",
         "is_open",
@@ -80,6 +87,8 @@ class ServerRequest:
         self._method = method if method in measuring.known_methods else semconv.OTHER_METHOD
         self._root_path = scope.get("root_path", "")
         self._send = send
+        self._thread_id = get_ident()
+        self._task = _current_task()
         self._started = perf_counter()
         self._active = active = measuring.active[self._method, self._is_secure]
         active.add(self)
@@ -113,6 +122,16 @@ class ServerRequest:
         self, span: Span, headers: Iterable[tuple[bytes, bytes]], patterns: list[str], side: str
     ) -> None:
         span.set_attributes(self._measuring.captured(headers, patterns, side))
+
+    @property
+    def started(self) -> float:
+        return self._started
+
+    def details(self) -> RequestDetails:
+        """For the log, while it takes long. Called in another thread."""
+        route = self._measuring.routes.resolve(self.scope, self._root_path) or ""
+        work = HangingWork(self._thread_id, self._task)
+        return RequestDetails(self._method, route, work, self._context, self._headers or ())
 
     async def receive(self) -> Message:
         """Note that the client has left, where the server has no object that says so."""
@@ -169,6 +188,7 @@ class ServerRequest:
         try:
             seconds, measuring = perf_counter() - self._started, self._measuring
             self._active.discard(self)
+            self._task = None
             route = measuring.routes.resolve(self.scope, self._root_path, self.status)
             version = self.scope.get("http_version", "")
             series = measuring.durations[self._method, route, status, self._is_secure, version]
@@ -209,6 +229,14 @@ class ServerRequest:
                 self.span.end(self._ended_ns)
             except Exception:  # noqa: BLE001  # an edge, as `failsafe`
                 warn_once("ServerRequest.end")
+
+
+def _current_task() -> AnyTask | None:
+    """None on another event loop than asyncio's."""
+    try:
+        return current_task()
+    except RuntimeError:
+        return None
 
 
 def _says_who_left(connection: object) -> bool:

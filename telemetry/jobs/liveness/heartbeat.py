@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from telemetry.jobs.liveness.overdue_stacks import OverdueStacks
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 
 HEARTBEAT_INTERVAL: Final = 5.0  # seconds
@@ -44,7 +45,7 @@ class Heartbeat:
 
     Args of the constructor: `own_runs` returns the ids of the open runs of this process, `other_runs` those of other living
     processes on this machine, as their spools show them; `time_left` how long those of this process may go on that have a
-    deadline.
+    deadline. `stacks` keeps those of overdue runs.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Heartbeat:
         own_runs: Callable[[], list[str]],
         other_runs: Callable[[], Iterable[str]],
         time_left: Callable[[], Mapping[str, timedelta]] = dict,
+        stacks: OverdueStacks | None = None,
     ) -> None:
         self._running_runs = running_runs
         self._own_runs = own_runs
         self._other_runs = other_runs
         self._time_left = time_left
+        self._stacks = stacks
         self._window = ListeningWindow()
 
     def run_once(self) -> list[LostRun]:
@@ -71,6 +74,7 @@ class Heartbeat:
         """
         try:
             own_runs = self._own_runs()
+            self._save_stacks()
             self._running_runs.heartbeat(own_runs, self._time_left())
             now = self._running_runs.now()
             if self._window.extend(now) < STALE_AFTER:
@@ -79,6 +83,14 @@ class Heartbeat:
         except BaseException:
             self._window.reset()
             raise
+
+    def _save_stacks(self) -> None:
+        """Before the heartbeat, which is what shows that the run is overdue: its stack is then in its row."""
+        if (stacks := self._stacks) is None:
+            return
+        for run_id, stack in stacks.unsaved().items():
+            if self._running_runs.save_stack(run_id, stack):
+                stacks.saved(run_id)
 
     def _mark_stale_lost(self, before: datetime) -> list[LostRun]:
         stale = self._running_runs.stale(before)

@@ -15,6 +15,7 @@ from telemetry import semconv
 from telemetry.database import database_identity
 from telemetry.environment.runbook import RunbookSection
 from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL, Heartbeat
+from telemetry.jobs.liveness.overdue_stacks import OverdueStacks
 from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
@@ -43,17 +44,16 @@ class Reaper(forks.ForkAware):
         clock: Callable[[], float] = time.monotonic,
         component: str = JOBS_COMPONENT,
         time_left: Callable[[], Mapping[str, timedelta]] = dict,
+        stacks: OverdueStacks | None = None,
     ) -> None:
         """Create a reaper that is not started.
 
         Args:
             engine: the database of `job_runs`.
-            directory: the spool directory, shared by all processes on this machine.
-            registry: tells which of them live.
+            directory: the spool directory, shared by all processes on this machine. `registry` tells which of them live.
             own_runs: returns the ids of this process's runs whose end is not in the database.
-            counters: counts recovered, dropped and lost records.
-            clock: monotonic, in seconds.
-            time_left: returns how long those of these runs may go on that have a deadline.
+            counters: counts recovered, dropped and lost records. `clock` is monotonic, in seconds.
+            time_left: returns how long those of these runs may go on that have a deadline. `stacks` has those of overdue ones.
         """
         self._engine = engine
         self._own_runs = own_runs
@@ -61,6 +61,7 @@ class Reaper(forks.ForkAware):
         self._clock = clock
         self._component = component
         self._time_left = time_left
+        self._stacks = stacks
         self._directory = directory
         self._registry = registry
         self._running_runs = RunningRuns(engine)
@@ -88,7 +89,7 @@ class Reaper(forks.ForkAware):
     def restart_in_child(self) -> None:
         self._task = None
         self._heartbeat = Heartbeat(
-            self._running_runs, self._own_runs, lambda: read_open_runs(self._directory), self._time_left
+            self._running_runs, self._own_runs, lambda: read_open_runs(self._directory), self._time_left, self._stacks
         )
         self._next_heartbeat = self._clock()
 

@@ -64,6 +64,17 @@ class RunningRuns:
                     .execution_options(synchronize_session=False)
                 )
 
+    def save_stack(self, run_id: str, stack: str) -> bool:
+        """Keep the stack of a run that is overdue. False if its row is not there yet, or locked: it has to be tried again."""
+        row = JobRunRow
+        with transaction(self._engine) as session:
+            found = session.connection().execute(
+                update(row)
+                .where(row.id.in_(_skip_locked(select(row.id).where(row.run_id == run_id))))
+                .values(overdue_stack=func.coalesce(row.overdue_stack, stack))
+            )
+            return bool(found.rowcount)
+
     def stale(self, before: datetime) -> list[str]:
         """The ids of the running runs whose last heartbeat is before this time, or in the future: the clock was set back."""
         row = JobRunRow

@@ -172,7 +172,8 @@ def _insert(dialect: str) -> Any:
 
 def _upsert(insert: Any) -> Any:
     new = {column.name: column for column in insert.excluded if column.name not in {"id", "run_id"}}
-    new["overdue_at"] = func.coalesce(JobRunRow.overdue_at, insert.excluded.overdue_at)
+    for name in ("overdue_at", "overdue_stack"):  # the run monitor and the heartbeat may have written them
+        new[name] = func.coalesce(getattr(JobRunRow, name), insert.excluded[name])
     return insert.on_conflict_do_update(
         index_elements=["run_id"], set_=new, where=insert.excluded.finished_at.is_not(None)
     )

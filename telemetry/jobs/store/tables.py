@@ -3,7 +3,21 @@
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Boolean, Date, Engine, Float, Index, Integer, MetaData, String, inspect, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Date,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    inspect,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -59,7 +73,8 @@ class JobRunRow(Base):
 
     `run_id` is made of the trace id and the span id, so that a run that is written twice is one row. `deadline_at` is the
     start plus `max_runtime`; `overdue_at` is set when the run exceeded it. `slowest_child` is the name of the child spans with
-    the largest total self time, and `first_error` describes the first child span that failed.
+    the largest total self time, and `first_error` describes the first child span that failed. `overdue_stack` is what the run
+    executed when it became overdue.
     """
 
     __tablename__ = "job_runs"
@@ -92,6 +107,7 @@ class JobRunRow(Base):
     slowest_child: Mapped[str | None] = mapped_column(String(255))
     slowest_child_seconds: Mapped[float | None] = mapped_column(Float)
     first_error: Mapped[str | None] = mapped_column(String(255))
+    overdue_stack: Mapped[str | None] = mapped_column(Text)
 
 
 class JobRunDayRow(Base):

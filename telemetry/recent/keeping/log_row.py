@@ -21,7 +21,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 
 class LogRow(NamedTuple):
-    """In the order of `INSERT`. `error` is the traceback, if there is one."""
+    """In the order of `INSERT`. `error` is the traceback or the stack, if there is one."""
 
     at: float
     level: int
@@ -37,7 +37,9 @@ class LogRow(NamedTuple):
 def row_of(line: LoggedRecord) -> LogRow:
     record = line.record
     message = to_text(redact(beginning(record.getMessage(), MAX_MESSAGE)))
-    error = to_text(redact(beginning_and_end(formatted_traceback(record), MAX_ERROR))) or None
+    error = (
+        to_text(redact(beginning_and_end(formatted_traceback(record) or record.stack_info or "", MAX_ERROR))) or None
+    )
     return LogRow(
         record.created,
         record.levelno,

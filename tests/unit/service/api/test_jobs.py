@@ -38,6 +38,7 @@ COLUMNS = [
     "slowest_child",
     "slowest_child_seconds",
     "first_error",
+    "overdue_stack",
     "delay_seconds",
 ]
 THE_CONTRACTS = [
@@ -137,6 +138,7 @@ def test_every_column_of_a_run_is_told(client, write):
         "slowest_child": None,
         "slowest_child_seconds": None,
         "first_error": None,
+        "overdue_stack": None,
         "delay_seconds": 0.0,
     }
 
