@@ -20,6 +20,14 @@ MARKETPLACES: Final = (WB, OZON)
 RATE_LIMITED_SERVICES: Final = (WB, OZON, OPENAI)
 
 
+DATABASE_STORE: Final = "database"
+SPOOLS_STORE: Final = "spools"
+LOGS_STORE: Final = "logs"
+BACKUPS_STORE: Final = "backups"
+STORES: Final = (DATABASE_STORE, SPOOLS_STORE, LOGS_STORE, BACKUPS_STORE)
+"""What takes room on the disk, in the metrics of costs."""
+
+
 SCHEDULER_COMPONENT: Final = "scheduler"
 """The component of alerts about jobs."""
 

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
+from telemetry.costs.prices import Prices
 from telemetry.environment.checked_values import SAMPLERS, sampler, validated_database_url, web_address
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
@@ -31,6 +32,7 @@ PRODUCTION: Final = "production"
 _OF_OPENTELEMETRY: Final = frozenset({"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"})
 
 
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -135,6 +137,20 @@ class TelemetrySettings(BaseSettings):
         default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
     )
     otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1, description="a share from 0 to 1")
+
+    cost_cpu_hour_usd: Price | None = Field(
+        default=None, description="US dollars from 0: what an hour of one CPU core costs"
+    )
+    cost_memory_gb_hour_usd: Price | None = Field(
+        default=None, description="US dollars from 0: what a gigabyte of memory costs for an hour"
+    )
+    cost_storage_gb_month_usd: Price | None = Field(
+        default=None, description="US dollars from 0: what a gigabyte on the disk costs for a month"
+    )
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.cost_cpu_hour_usd, self.cost_memory_gb_hour_usd, self.cost_storage_gb_month_usd)
 
     @cached_property
     def url(self) -> URL:

@@ -36,6 +36,7 @@ from service.names import (
     RATE_LIMIT,
     RATE_LIMITED_SERVICES,
     RATINGS,
+    STORES,
     TELEGRAM,
     WB,
 )
@@ -43,6 +44,7 @@ from service.settings import Settings
 from service.sync.freshness.streams import SOURCE_NAMES, STREAMS
 from service.sync.ingestion import COUNTED
 from telemetry import semconv
+from telemetry.costs import IDLE, KINDS, OTHER, PROCESSES, RESOURCES
 
 HERE: Final = Path(__file__).parent.parent
 Labels = dict[str, frozenset[str]]
@@ -123,6 +125,10 @@ _CHANNELS: Final[Labels] = {"channel": frozenset({"telegram", "webhook"})}
 _RECORDS: Final = frozenset({"job_runs"})
 _LOGS: Final = frozenset({"log_console", "log_files", "log_pipeline"})
 _EXPORTED: Final = frozenset({"spans", "logs"})
+_COSTS: Final[Labels] = {
+    "kind": frozenset(KINDS),
+    "name": _JOBS["job_name"] | _REQUEST["endpoint"] | {IDLE, OTHER, PROCESSES, *STORES},
+}
 _REQUESTS: Final[Mapping[str, Labels]] = {
     "http_requests_total http_request_duration_seconds": _REQUEST,
     "http_requests_in_progress": {"method": _REQUEST["method"]},
@@ -153,6 +159,8 @@ _WORK: Final[Mapping[str, Labels]] = {
     "reviews_waiting reviews_waiting_oldest_age_seconds": _RATED,
     "source_age_seconds": _MARKETPLACE | {"source": frozenset(SOURCE_NAMES)},
     "invalid_rows_total odd_rows_total": {"source": frozenset(stream.name for stream in STREAMS)},
+    "cpu_seconds_total": _COSTS,
+    "cost_usd_total": _COSTS | {"resource": frozenset(RESOURCES)},
     "worker_restarts_total": {"reason": frozenset(semconv.WORKER_END_REASONS)},
     "python_gc_collections_total": {"generation": frozenset({"0", "1", "2"})},
 }

@@ -59,7 +59,9 @@ class JobRunRow(Base):
 
     `run_id` is made of the trace id and the span id, so that a run that is written twice is one row. `deadline_at` is the
     start plus `max_runtime`; `overdue_at` is set when the run exceeded it. `slowest_child` is the name of the child spans with
-    the largest total self time, and `first_error` describes the first child span that failed.
+    the largest total self time, and `first_error` describes the first child span that failed. `cpu_seconds` is the CPU time of the
+    threads that worked for the run, and `cost_usd` that time at its price, with what other services charged; both are NULL if
+    they were not measured.
     """
 
     __tablename__ = "job_runs"
@@ -92,6 +94,8 @@ class JobRunRow(Base):
     slowest_child: Mapped[str | None] = mapped_column(String(255))
     slowest_child_seconds: Mapped[float | None] = mapped_column(Float)
     first_error: Mapped[str | None] = mapped_column(String(255))
+    cpu_seconds: Mapped[float | None] = mapped_column(Float)
+    cost_usd: Mapped[float | None] = mapped_column(Float)
 
 
 class JobRunDayRow(Base):
