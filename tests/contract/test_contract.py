@@ -65,6 +65,7 @@ ENDPOINTS = {
     "/jobs",
     "/alerts",
     "/sources",
+    "/costs",
     "/api/v1/reviews",
     "/api/v1/reviews/{review_id}",
     "/api/v1/reviews/{review_id}/advice",
