@@ -21,6 +21,7 @@ from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations import endpoints
 from service.integrations.http.sleep import InstrumentedSleep, OnWaited, ignore
 from service.jobs.context import JobContext
+from service.jobs.costs.cost_task import CostTask
 from service.jobs.job_commands import JobCommands
 from service.jobs.schedule import DRAFTING_JOB, JOBS
 from service.sandbox.supervisor import SandboxProcess
@@ -74,8 +75,7 @@ class Service:
     def __init__(self, settings: Settings, on_wait: OnWaited = ignore) -> None:
         self.settings = settings
         self.stop_signal = StopSignal()
-        self._grace = settings.job_grace_seconds
-        self._stopping = threading.Lock()
+        self._grace, self._stopping = settings.job_grace_seconds, threading.Lock()
         self.lifecycle = Lifecycle(self.stop_signal.is_running)
         migrations.register_missing_table_sentence()
         self.engines = Engines.create(settings.url, settings.service_name)
@@ -105,6 +105,7 @@ class Service:
             ),
         )
         self.job_commands, self.monitor = self._job_commands(), self._schedule_task()
+        self.costs = CostTask(settings, self.engines.requests, self.clock.known_now, self.stop_signal.is_running)
         self.freshness, self._migration = self._freshness_task(), MigrateOnStart(self.engine, self._on_migrated)
         self._declare_jobs()
 
@@ -140,14 +141,13 @@ class Service:
         return lambda: monitor.check(now())
 
     def _freshness_task(self) -> PeriodicTask:
-        now, scheduled = utcnow(), self.schedule.scheduled()
+        now, scheduled, seconds = utcnow(), self.schedule.scheduled(), FRESHNESS_INTERVAL.total_seconds()
         sources = monitored_sources(self.schedule, self.settings, now)
         drafting = next((interval(job, now) for job in scheduled if job.name == DRAFTING_JOB), None)
         alerts = FreshnessAlerts(self.engine, sources, drafting, self.telemetry.alerts.open_conditions, elapsed_seconds)
         monitor = FreshnessMonitor(self.engines.requests, self.settings, self.clock.known_now, alerts.evaluate)
         gauges = FreshnessGauges(sources, lambda: monitor.snapshot, self.clock.last_now)
         gauges.observe(self.telemetry.meter("service"))
-        seconds = FRESHNESS_INTERVAL.total_seconds()
         return PeriodicTask(monitor.check, seconds, "Watching the freshness of the data", self.stop_signal.is_running)
 
     def _declare_jobs(self) -> None:
@@ -179,6 +179,7 @@ class Service:
             self.scheduler.start()
         self.monitor.start()
         self.freshness.start()
+        self.costs.start()
         self.lifecycle.mark_ready()
         _log.info("Ready (process %d).", os.getpid())
 
@@ -205,6 +206,7 @@ class Service:
             steps.callback(lambda: self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic())))
             steps.callback(self.monitor.stop)
             steps.callback(self.freshness.stop)
+            steps.callback(self.costs.stop)
             steps.callback(self._migration.stop)
 
     def close(self, deadline: float = FLUSH_TIMEOUT) -> None:

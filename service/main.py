@@ -29,6 +29,7 @@ from service.api import (
     sources,
 )
 from service.api.auth import require_ops_token, require_ops_token_or_password
+from service.api.costs import cost_routes
 from service.api.edge.admission import Admissions
 from service.api.edge.foreign_pages import HostCheck
 from service.api.middleware import wrap_app
@@ -110,7 +111,14 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(review_actions.router, responses=UNKNOWN_PARAMETER)  # its routes check the token first
     app.include_router(orders.router, dependencies=[known_only], responses=UNKNOWN_PARAMETER)
     operators, protected = [Depends(require_ops_token), known_only], UNAUTHORIZED | UNKNOWN_PARAMETER
-    for router in (jobs.router, job_stats.router, job_actions.router, alerts.router, sources.router):
+    for router in (
+        jobs.router,
+        job_stats.router,
+        job_actions.router,
+        alerts.router,
+        sources.router,
+        cost_routes.router,
+    ):
         app.include_router(router, dependencies=operators, responses=protected)
     app.include_router(metrics.router, dependencies=[Depends(require_ops_token)], responses=UNAUTHORIZED)
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])

@@ -20,12 +20,23 @@ MARKETPLACES: Final = (WB, OZON)
 RATE_LIMITED_SERVICES: Final = (WB, OZON, OPENAI)
 
 
+DATABASE_STORE: Final = "database"
+SPOOLS_STORE: Final = "spools"
+LOGS_STORE: Final = "logs"
+BACKUPS_STORE: Final = "backups"
+STORES: Final = (DATABASE_STORE, SPOOLS_STORE, LOGS_STORE, BACKUPS_STORE)
+"""What takes room on the disk, in the metrics of costs."""
+
+
 SCHEDULER_COMPONENT: Final = "scheduler"
 """The component of alerts about jobs."""
 
+SERVICE_COMPONENT: Final = "service"
+"""The component of alerts about the service as a whole."""
+
 COMPONENTS: Final = frozenset(
-    {"alerts", "app", "database", "http", "resources", "sandbox", "service", "telemetry", "workers"}
-    | {SCHEDULER_COMPONENT, *MARKETPLACES, OPENAI}
+    {"alerts", "app", "database", "http", "resources", "sandbox", "telemetry", "workers"}
+    | {SCHEDULER_COMPONENT, SERVICE_COMPONENT, *MARKETPLACES, OPENAI}
 )
 """The components of the service's alerts. A log record at ERROR without one has the top package of its logger."""
 
@@ -137,6 +148,7 @@ class AlertSection(StrEnum):
 
     ANSWER_REJECTED = "message-rejected-the-answer"
     CLOCK_SET = "message-the-clock-was-set"
+    COST_BUDGET = "message-the-month-will-cost"
     CREDENTIAL_EXPIRES = "message-wb_api_token-or-ozon_api_key-expires"
     JOB_PAUSED = "message-has-been-paused-since"
     JOB_SWITCHED_OFF = "message-the-job-is-switched-off"

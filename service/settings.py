@@ -121,6 +121,13 @@ class Settings(TelemetrySettings):
         None, description="none, minimal, low, medium, high, xhigh or max"
     )
 
+    cost_budget_month_usd: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="US dollars, more than 0: an alert when the month's forecast passes it",
+    )
+
     def unconfigured(self) -> dict[str, list[str]]:
         """The external services that cannot be called, each with those of its variables that are not set."""
         unset = {

@@ -16,7 +16,7 @@ from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
 from telemetry.database import create_engine, database_identity
 from telemetry.health.system_resources import SystemResources
-from telemetry.instrumentation import pool_metrics, process, self_metrics
+from telemetry.instrumentation import cost_metrics, pool_metrics, process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.instrumentation.fastapi.server_responses import record_server_answer
@@ -163,13 +163,12 @@ def build(
     providers.prepare_process()
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
     registry, profiler = ProcessRegistry(settings.data_dir, database_identity(engine.url)), RunProfiler()
-    resource = providers.service_resource(settings, registry)
+    uses_database, resource = settings.telemetry_jobs or not owns_engine, providers.service_resource(settings, registry)
     metrics = MetricsPipeline(settings, resource, registry, options.metric_mappings, cardinality_limit)
     jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component, settings.telemetry_jobs)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
     tracer, resources = providers.own_tracer(tracer_provider), SystemResources.from_settings(settings)
-    uses_database = settings.telemetry_jobs or not owns_engine
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has, uses_database)
     alerts = AlertPipeline(settings, engine, resources, registry, context)
     telemetry = Telemetry(
@@ -210,6 +209,7 @@ def _observe(telemetry: Telemetry) -> None:
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
     process.observe_resources(meter, telemetry.resources)
+    cost_metrics.observe_costs(meter, settings.prices)
     pool_metrics.observe_connections(meter)
     if telemetry.jobs.is_on:
         telemetry.jobs.observe(meter)
@@ -230,8 +230,8 @@ def _instrument(telemetry: Telemetry) -> None:
         trace_connects=telemetry.options.trace_connects,
     )
     recorder = telemetry.jobs.recorder if telemetry.jobs.is_on else None
-    strict = is_strict(telemetry.settings.environment)
-    monitor.activate(monitor.JobMonitoring(providers.own_tracer(telemetry.tracer_provider), recorder, strict))
+    tracer, settings = providers.own_tracer(telemetry.tracer_provider), telemetry.settings
+    monitor.activate(monitor.JobMonitoring(tracer, recorder, is_strict(settings.environment), settings.prices))
     if telemetry.alerts.is_on:
         service.activate(telemetry.alerts.service)
     attach(telemetry.log_handler)

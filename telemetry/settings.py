@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
 from telemetry.environment.channel_settings import ChannelSettings
+from telemetry.costs.prices import Prices
 from telemetry.environment.checked_values import SAMPLERS, sampler, validated_database_url, web_address
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
@@ -34,6 +35,7 @@ _OF_OTHERS: Final = frozenset({"MAIL_FROM", "MAIL_TO"})
 """Usual variables of other programs, which are no misspelling of ours."""
 
 
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -138,6 +140,20 @@ class TelemetrySettings(ChannelSettings):
         default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
     )
     otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1, description="a share from 0 to 1")
+
+    cost_cpu_hour_usd: Price | None = Field(
+        default=None, description="US dollars from 0: what an hour of one CPU core costs"
+    )
+    cost_memory_gb_hour_usd: Price | None = Field(
+        default=None, description="US dollars from 0: what a gigabyte of memory costs for an hour"
+    )
+    cost_storage_gb_month_usd: Price | None = Field(
+        default=None, description="US dollars from 0: what a gigabyte on the disk costs for a month"
+    )
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.cost_cpu_hour_usd, self.cost_memory_gb_hour_usd, self.cost_storage_gb_month_usd)
 
     @cached_property
     def url(self) -> URL:

@@ -23,6 +23,7 @@ from service.api import (
     reviews,
     sources,
 )
+from service.api.costs import cost_routes
 from service.instruments import REJECTED_STATUSES
 from service.integrations.endpoints import outbound_services
 from service.jobs.schedule import JOBS
@@ -43,6 +44,7 @@ from service.settings import Settings
 from service.sync.freshness.streams import SOURCE_NAMES, STREAMS
 from service.sync.ingestion import COUNTED
 from telemetry import semconv
+from telemetry.costs import KINDS, RESOURCES
 
 HERE: Final = Path(__file__).parent.parent
 Labels = dict[str, frozenset[str]]
@@ -85,7 +87,20 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _routes() -> frozenset[str]:
-    modules = (alerts, docs, health, job_actions, job_stats, jobs, metrics, orders, review_actions, reviews, sources)
+    modules = (
+        alerts,
+        docs,
+        health,
+        job_actions,
+        job_stats,
+        jobs,
+        metrics,
+        orders,
+        review_actions,
+        reviews,
+        sources,
+        cost_routes,
+    )
     paths = {getattr(route, "path", "") for module in modules for route in module.router.routes}
     return frozenset(paths - {""} | {semconv.UNMATCHED})
 
@@ -123,6 +138,7 @@ _CHANNELS: Final[Labels] = {"channel": frozenset({"telegram", "webhook"})}
 _RECORDS: Final = frozenset({"job_runs"})
 _LOGS: Final = frozenset({"log_console", "log_files", "log_pipeline"})
 _EXPORTED: Final = frozenset({"spans", "logs"})
+_COSTS: Final[Labels] = {"kind": frozenset(KINDS)}
 _REQUESTS: Final[Mapping[str, Labels]] = {
     "http_requests_total http_request_duration_seconds": _REQUEST,
     "http_requests_in_progress": {"method": _REQUEST["method"]},
@@ -153,6 +169,8 @@ _WORK: Final[Mapping[str, Labels]] = {
     "reviews_waiting reviews_waiting_oldest_age_seconds": _RATED,
     "source_age_seconds": _MARKETPLACE | {"source": frozenset(SOURCE_NAMES)},
     "invalid_rows_total odd_rows_total": {"source": frozenset(stream.name for stream in STREAMS)},
+    "cpu_seconds_total": _COSTS,
+    "cost_usd_total": _COSTS | {"resource": frozenset(RESOURCES)},
     "worker_restarts_total": {"reason": frozenset(semconv.WORKER_END_REASONS)},
     "python_gc_collections_total": {"generation": frozenset({"0", "1", "2"})},
 }

@@ -31,6 +31,7 @@ from service.integrations.openai.errors import (
 )
 from service.settings import ReasoningEffort
 from telemetry import semconv
+from telemetry.costs import charge
 
 if TYPE_CHECKING:  # imported when it is needed: the SDK takes as long to load as half of the service
     import openai
@@ -167,6 +168,7 @@ class Drafter:
         model, usage = response.model or self.model, response.usage
         cost = cost_usd(model, usage) if usage else None
         if cost is not None:
+            charge(float(cost))
             self.instruments.cost.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
         return Draft(
             outcome=response.verdict.outcome,

@@ -75,6 +75,8 @@ def _listed(job: Job, reason: str | None, run: JobRunRow | None, missed: MissedR
         reason=reason,
         last_run=run.started_at if run else None,
         last_status=run.status if run else None,
+        last_cpu_seconds=run.cpu_seconds if run else None,
+        last_cost_usd=run.cost_usd if run else None,
         next_run=None if reason else job.cadence.after(now),
         start_grace_seconds=job.start_grace.total_seconds(),
         max_runtime_seconds=job.max_runtime.total_seconds() if job.max_runtime else None,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy.engine import URL, Engine
 
 from service.database.backup import backup_database
+from service.jobs.costs.cost_report import prune_costs
 from service.scheduler.monitoring import missed_runs
 from service.settings import Settings
 from telemetry.alerts import AlertService
@@ -36,12 +37,13 @@ def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]
 
 
 def prune_job_runs(store: JobRunRepository, engine: Engine, keep_days: int, now: datetime) -> dict[str, Any]:
-    """Roll up the past days, then delete job runs and missed runs that are older than `keep_days`."""
+    """Roll up the past days, then delete job runs and missed runs that are older than `keep_days`, and costs of two years ago."""
     pruned = Retention(engine).prune(store.names(), keep_days, now)
     return {
         "removed": pruned.runs,
         "days_rolled_up": pruned.days_rolled_up,
         "longest_batch_seconds": pruned.longest_batch_seconds,
+        "costs_removed": prune_costs(engine, now),
         "missed_removed": missed_runs.prune(engine, now - timedelta(days=keep_days)),
     }
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import InvalidRequestError
 
 from telemetry import semconv
 from telemetry.compatibility import internals
+from telemetry.costs.worker_threads import charge_worker_threads, leave_worker_threads
 from telemetry.instrumentation.connection_pools import POOLS
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
@@ -40,7 +41,8 @@ class Providers:
 def instrument_libraries(
     providers: Providers, instruments: Instruments, directory: ServiceDirectory, *, trace_connects: bool = False
 ) -> None:
-    """Instrument SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, request durations).
+    """Instrument SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, request durations),
+    and the threads that work is handed over to (CPU time).
 
     What instrumented them before, such as `opentelemetry-instrument` with another distro, is replaced. All engines of the
     process are instrumented, also those that exist already.
@@ -62,6 +64,7 @@ def instrument_libraries(
             published.__name__, published_version.__version__, schema_url=semconv.SCHEMA_URL
         ),
     )
+    charge_worker_threads()
     POOLS.watch()
     PSYCOPG_POOLS.watch()
     HTTPClientInstrumentor().instrument(
@@ -87,6 +90,7 @@ def _switch_published_on(providers: Providers, *, trace_connects: bool) -> None:
 
 def uninstrument_libraries() -> None:
     """Undo `instrument_libraries`. Idempotent."""
+    attempt("the CPU time of worker threads", leave_worker_threads)
     attempt("the look at connection pools", POOLS.unwatch)
     attempt("the published instrumentation of engines", _remove_published_listeners)
     for instrumentor in (HTTPClientInstrumentor(), QueryDurationInstrumentor(), published.SQLAlchemyInstrumentor()):

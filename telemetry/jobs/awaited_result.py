@@ -39,7 +39,7 @@ def follow(result: R, run: MonitoredRun) -> R:
 async def run_to_end(start: Callable[[], Awaitable[Any]], run: MonitoredRun) -> Any:
     """Await what `start` returns, and end the run with it."""
     try:
-        result = await start()
+        result = await run.measured(start())
     except BaseException as error:
         await run.finish_async(error)
         raise

@@ -7,13 +7,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import context, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_span_id, format_trace_id
 from opentelemetry.util.types import AttributeValue
 
 from telemetry import semconv
+from telemetry.costs.prices import Prices
+from telemetry.costs.run_cost import RunCost
 from telemetry.failsafe import failsafe
 from telemetry.jobs.metadata import to_attribute
 from telemetry.jobs.outcome import error_message, outcome_of, status_of
@@ -46,13 +48,18 @@ class JobSpanOptions:
     max_runtime: timedelta | None = None
 
 
+_NO_PRICES: Final = Prices()
+
+
 class JobSpan:
     """Starts the span of a run, makes it the current one, and ends it with the outcome of the run."""
 
-    def __init__(self, tracer: Tracer, run: JobHandle, options: JobSpanOptions) -> None:
+    def __init__(self, tracer: Tracer, run: JobHandle, options: JobSpanOptions, prices: Prices = _NO_PRICES) -> None:
         self._tracer = tracer
         self._run = run
         self._options = options
+        self._prices = prices
+        self.cost = RunCost(run.job_name)
         self._span: Span = trace.INVALID_SPAN
         self._result: Mapping[str, AttributeValue] = NOTHING
         self._outer_context: context.Context | None = None
@@ -61,6 +68,7 @@ class JobSpan:
     def start(self) -> None:
         self._start_span()
         self.enter()
+        self.cost.start()
 
     def end(self, error: BaseException | None) -> None:
         nanoseconds = time.perf_counter_ns() - self._started_clock
@@ -96,19 +104,27 @@ class JobSpan:
     @failsafe
     def leave(self) -> None:
         """Make the span around it the current one again, if it is the current one."""
+        self.cost.stop()
         # A generator may be closed in another context. Detaching a token would log an error there; attaching a context does not.
         if self._outer_context is not None and trace.get_current_span() is self._span:
             context.attach(self._outer_context)
 
     @failsafe
     def _set_result(self, outcome: str, error: BaseException | None) -> None:
-        result = {semconv.JOB_OUTCOME: outcome, semconv.JOB_STATUS: status_of(outcome)}
+        result: dict[str, AttributeValue] = {semconv.JOB_OUTCOME: outcome, semconv.JOB_STATUS: status_of(outcome)}
+        result = self._cost() | result
         if error is not None:
             result = {semconv.JOB_ERROR: error_message(error), **result}
         self._result = self._attributes(result)
         self._span.set_attributes(self._result)
 
-    def _attributes(self, result: dict[str, str] | None = None) -> dict[str, AttributeValue]:
+    def _cost(self) -> dict[str, AttributeValue]:
+        """What is known of it."""
+        seconds, cost = self.cost.cpu_seconds(), self.cost.usd(self._prices)
+        found = {semconv.JOB_CPU_TIME: seconds, semconv.JOB_COST: cost}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _attributes(self, result: dict[str, AttributeValue] | None = None) -> dict[str, AttributeValue]:
         """The most important attributes come last: if their number is limited, the SDK drops the oldest."""
         attributes: dict[str, AttributeValue] = (
             {semconv.JOB_METADATA: to_attribute(self._run.metadata)} if self._run.metadata or result else {}

@@ -5,7 +5,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import wraps
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from opentelemetry.trace import Tracer
 
+from telemetry.costs.prices import Prices
 from telemetry.jobs.awaited_result import follow, is_coroutine_code, is_under_way, run_to_end
 from telemetry.jobs.job_span import JobHandle, JobSpan, JobSpanOptions
 from telemetry.jobs.monitor_arguments import Arguments, is_strict_process, warn_once
@@ -28,12 +29,13 @@ R = TypeVar("R")
 class JobMonitoring:
     """The tracer and recorder of this process. Without a recorder there are spans only, and leaving a block does not wait.
 
-    `is_strict`: whether wrong arguments of `monitor_job` raise.
+    `is_strict`: whether wrong arguments of `monitor_job` raise. `prices`: what the CPU time of a run costs.
     """
 
     tracer: Tracer
     recorder: WaitableRecorder | None = None
     is_strict: bool = True
+    prices: Prices = field(default_factory=Prices)
 
 
 class _ProcessState:
@@ -170,11 +172,14 @@ class JobMonitor:
         if monitoring is None:
             _warn_once()
         else:
-            recorder, span = monitoring.recorder, JobSpan(monitoring.tracer, handle, self._options)
+            recorder, span = monitoring.recorder, self._span(monitoring, handle)
             span.start()
         run = MonitoredRun(handle, span, recorder, _current_task_or_thread())
         self._runs.append(run)
         return run
+
+    def _span(self, monitoring: JobMonitoring, handle: JobHandle) -> JobSpan:
+        return JobSpan(monitoring.tracer, handle, self._options, monitoring.prices)
 
     def _take_run(self) -> MonitoredRun:
         """The newest run of this task or thread, which now ends.

@@ -1,6 +1,9 @@
 """A started run of `monitor_job`: its span, the recorder that it waits for, and its end, which happens once."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from types import CoroutineType
+from typing import Any
 
 from telemetry.jobs.job_span import JobHandle, JobSpan
 from telemetry.jobs.read_your_writes import WaitableRecorder, wait_until_readable, wait_until_readable_async
@@ -25,6 +28,12 @@ class MonitoredRun:
         """Make its span the current one."""
         if self.span is not None:
             self.span.enter()
+
+    def measured(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """The same awaitable, whose CPU time is charged to the run if it is a coroutine."""
+        if self.span is None or type(awaitable) is not CoroutineType:
+            return awaitable
+        return self.span.cost.steps(awaitable)
 
     def leave(self) -> None:
         """Make the span around it the current one again; the run goes on."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Final, Self
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -57,6 +58,8 @@ class JobRun:
     slowest_child_seconds: float | None = None
     first_error: str | None = None
     overdue_stack: str | None = None
+    cpu_seconds: float | None = None
+    cost_usd: float | None = None
 
     @classmethod
     def from_started_span(cls, span: ReadableSpan, worker: str) -> Self | None:
@@ -100,6 +103,8 @@ class JobRun:
             slowest_child=_child_name(profile.slowest),
             slowest_child_seconds=profile.slowest_seconds,
             first_error=_child_name(profile.first_error),
+            cpu_seconds=_amount(_attribute(span, semconv.JOB_CPU_TIME)),
+            cost_usd=_amount(_attribute(span, semconv.JOB_COST)),
         )
 
 
@@ -148,6 +153,10 @@ def _timestamp(nanoseconds: int | None) -> datetime:
 
 def _child_name(name: str | None) -> str | None:
     return None if name is None else without_surrogates(redact(name))[:MAX_CHILD_LENGTH]
+
+
+def _amount(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value < inf else None
 
 
 def _deadline(timestamp: datetime, seconds: object) -> datetime | None:

@@ -63,6 +63,17 @@ class JobRunView(BaseModel):
         examples=[None],
     )
 
+    cpu_seconds: float | None = Field(
+        None,
+        description="The CPU time of the threads that worked for it, in seconds; null if it was not measured.",
+        examples=[0.42],
+    )
+    cost_usd: float | None = Field(
+        None,
+        description="Its CPU time at `COST_CPU_HOUR_USD`, and what OpenAI charged, in US dollars; null if neither is known.",
+        examples=[0.0031],
+    )
+
     @computed_field(  # type: ignore[prop-decorator]  # mypy knows no decorated property
         description="Seconds from the scheduled time until it began; null without a scheduled time.", examples=[0.6]
     )

@@ -1,4 +1,4 @@
-"""The mapping table of the telemetry's metrics about itself: its queues, spools, drops and alerts."""
+"""The mapping table of costs, and of the telemetry's metrics about itself: its queues, spools, drops and alerts."""
 
 from typing import Final
 
@@ -8,7 +8,26 @@ from telemetry.metrics.mapping import Attributes, LabelMapping, MetricMapping
 _QUEUE = LabelMapping("queue", semconv.QUEUE)
 _REASON = LabelMapping("reason", semconv.REASON)
 _SDK_REASON = LabelMapping("reason", semconv.ERROR_TYPE)
+_COST = (LabelMapping("kind", semconv.KIND), LabelMapping("name", semconv.NAME))
 _DROPPED: Final = "Telemetry that was dropped, by queue and reason."
+
+
+COST_VOCABULARY: Final = (
+    MetricMapping(
+        "cpu_seconds_total",
+        "counter",
+        semconv.COST_CPU_TIME,
+        "CPU time of jobs and routes, and the rest as idle.",
+        _COST,
+    ),
+    MetricMapping(
+        "cost_usd_total",
+        "counter",
+        semconv.COST,
+        "US dollars by resource, and by job or route.",
+        (LabelMapping("resource", semconv.RESOURCE), *_COST),
+    ),
+)
 
 
 def _is_failed(attributes: Attributes) -> bool:

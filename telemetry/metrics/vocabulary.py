@@ -8,7 +8,7 @@ from typing import Final
 
 from telemetry import semconv
 from telemetry.metrics.mapping import Attributes, LabelMapping, MetricMapping
-from telemetry.metrics.self_vocabulary import SELF_VOCABULARY
+from telemetry.metrics.self_vocabulary import COST_VOCABULARY, SELF_VOCABULARY
 
 
 def client_status(attributes: Attributes) -> str:
@@ -240,5 +240,6 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "Garbage collections, by generation.",
         (LabelMapping("generation", semconv.GC_GENERATION),),
     ),
+    *COST_VOCABULARY,
     *SELF_VOCABULARY,
 )

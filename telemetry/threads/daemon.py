@@ -4,6 +4,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+from telemetry.costs.account import uncharged
+
 
 def start_daemon(run: Callable[[], object], name: str) -> threading.Thread | None:
     """Start a daemon thread. Returns None if none can be started now; the caller does the work itself, or later."""
@@ -19,7 +21,7 @@ def is_started(thread: threading.Thread) -> bool:
     if sys.is_finalizing():
         return False
     try:
-        thread.start()
+        uncharged(thread.start)
     except RuntimeError:
         return False
     return True

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
 
+from telemetry.costs.account import for_this_account
 from telemetry.threads.daemon import start_daemon
 
 P = ParamSpec("P")
@@ -29,10 +30,11 @@ class DaemonExecutor(Executor):
             RuntimeError: no thread can be started now.
         """
         future: Future[T] = Future()
+        charged = for_this_account(function)
         with self._guard:  # a new thread waits for it, and then finds the call
             if self._number < self._most and not self._starts_thread() and not self._number:
                 raise RuntimeError("no thread can be started now")
-            self._waiting.append(lambda: _call(future, lambda: function(*args, **kwargs)))
+            self._waiting.append(lambda: _call(future, lambda: charged(*args, **kwargs)))
         return future
 
     def _starts_thread(self) -> bool:

@@ -66,6 +66,7 @@ ENDPOINTS = {
     "/alerts",
     "/alerts/{alert_id}/acknowledge",
     "/sources",
+    "/costs",
     "/api/v1/reviews",
     "/api/v1/reviews/{review_id}",
     "/api/v1/reviews/{review_id}/advice",

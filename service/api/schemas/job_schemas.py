@@ -60,6 +60,12 @@ class ScheduledJobOut(BaseModel):
     last_status: str | None = Field(
         description="The status of its last run: `running`, `success` or `failed`.", examples=["success"]
     )
+    last_cpu_seconds: float | None = Field(
+        None, description="The CPU time of its last run; null if it was not measured.", examples=[0.42]
+    )
+    last_cost_usd: float | None = Field(
+        None, description="The cost of its last run in US dollars; null without a price.", examples=[0.0031]
+    )
     next_run: datetime | None = Field(
         description="When its next run is due; null if none is.", examples=["2025-10-02T12:15:00Z"]
     )

@@ -50,6 +50,37 @@ class DayOut(BaseModel):
     )
 
 
+class DearRunOut(BaseModel):
+    """A run that cost more than others."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    run_id: str = Field(
+        description="The run, as `/jobs/status` lists it.",
+        examples=["0af7651916cd43dd8448eb211c80319cb7ad6b7169203331"],
+    )
+    started_at: datetime = Field(description="When it began.")
+    cpu_seconds: float | None = Field(description="Its CPU time, in seconds.", examples=[2.1])
+    cost_usd: float | None = Field(description="Its cost in US dollars; null without a price.", examples=[0.012])
+
+
+class RunCostsOut(BaseModel):
+    """What the runs used and cost, of those whose rows are kept and whose CPU time was measured."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    measured_runs: int = Field(description="How many runs these are.", examples=[96])
+    total_cpu_seconds: float = Field(description="Their CPU time, in seconds.", examples=[40.3])
+    mean_cpu_seconds: float | None = Field(description="The mean CPU time of a run.", examples=[0.42])
+    p95_cpu_seconds: float | None = Field(description="95 % of the runs used no more.", examples=[0.9])
+    total_cost_usd: float | None = Field(description="Their cost in US dollars; null without a price.", examples=[0.3])
+    mean_cost_usd: float | None = Field(description="The mean cost of a run that has one.", examples=[0.0031])
+    p95_cost_usd: float | None = Field(description="95 % of the runs that have a cost cost no more.", examples=[0.009])
+    dearest: list[DearRunOut] = Field(
+        description="The five runs with the highest cost; without prices, with the highest CPU time."
+    )
+
+
 class StatisticsOut(BaseModel):
     """The runs of one job that ended within the window, or are still running."""
 
@@ -98,4 +129,5 @@ class StatisticsOut(BaseModel):
         description="The length of the window in seconds; null for all runs that are kept.", examples=[86400.0]
     )
     trend: TrendOut = Field(description="Whether the newest runs take as long as usual.")
+    costs: RunCostsOut = Field(description="What the runs of the window used and cost.")
     by_day: list[DayOut] = Field(description="The newest 30 days that have runs, the oldest first.")

@@ -7,6 +7,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Histogram
 
 from telemetry import semconv
+from telemetry.costs.cost_ledger import LEDGER, ROUTE
 from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.measuring.limited_instruments import LimitedHistogram
 
@@ -29,13 +30,14 @@ class RequestSeries:
     """The series of all requests of one method, route, status, scheme and version of the protocol.
 
     Attributes:
+        cost: what all requests of the route cost.
         record: records the duration of a request in a context, and whether that is sampled.
         outcome: the attributes of a span that are known at its end only.
         span_name: the name of a span, with the route.
         is_error: whether a span has failed: the response is an error of the server, or is not complete.
     """
 
-    __slots__ = ("_attributes", "_histogram", "is_error", "outcome", "record", "span_name")
+    __slots__ = ("_attributes", "_histogram", "cost", "is_error", "outcome", "record", "span_name")
 
     def __init__(self, histogram: Histogram, key: Key) -> None:
         method, route, status, is_secure, version = key
@@ -48,6 +50,7 @@ class RequestSeries:
             outcome[semconv.ERROR_TYPE] = error
         name = SPAN_NAMES.get(method, method)
         self.record: Callable[[float, Context, bool], None] = self._record_first
+        self.cost = LEDGER.total(ROUTE, route or semconv.UNMATCHED)
         self.outcome = outcome
         self.is_error = code >= SERVER_ERROR
         self.span_name = f"{name} {route}" if route else name

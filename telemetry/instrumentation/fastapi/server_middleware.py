@@ -1,12 +1,14 @@
 """The outermost middleware: it measures what the client sees, and leaves to the published one what that alone does."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 
+from telemetry.costs.account import this_thread
+from telemetry.costs.measured_steps import MeasuredSteps
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.fastapi import websocket
 from telemetry.instrumentation.fastapi.headers import url
@@ -34,12 +36,16 @@ class HTTPServerMiddleware:
         self._traces_messages = measuring.published.traces_messages
         self._untraced_paths, self._untraced_beginnings = measuring.untraced_paths, measuring.untraced_beginnings
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """No coroutine function: a request is awaited step by step, each charged to it."""
         if (other := self._other(scope)) is not None:
-            await other(scope, receive, send)
-            return
+            return other(scope, receive, send)
+        return MeasuredSteps(self._serve(scope, receive, send))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
         request = ServerRequest(self._measuring, scope, receive, send)
+        request.account = this_thread.charge.account
         path = scope["path"]
         is_untraced = path in self._untraced_paths or path.startswith(self._untraced_beginnings)
         token = None if is_untraced else request.start()

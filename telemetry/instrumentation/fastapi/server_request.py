@@ -15,6 +15,7 @@ from opentelemetry.trace import Status as SpanStatus
 from starlette.requests import ClientDisconnect
 
 from telemetry import semconv
+from telemetry.costs.account import CpuAccount
 from telemetry.failsafe import failsafe, warn_once
 from telemetry.instrumentation.fastapi.headers import HEADER_SETTER
 from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY, RequestMeasuring
@@ -37,6 +38,7 @@ class ServerRequest:
     """One request and its response; its owner calls `start` first, `end` last, and `fail` before it if the application raised.
 
     Attributes:
+        account: is charged with its CPU time.
         connection: the object of the server that writes the response, if it says by `disconnected` whether the client has left, as
             uvicorn's do; else None, and the application has to be given `receive`, whose messages say it.
     """
@@ -57,6 +59,7 @@ class ServerRequest:
         "_started",
         "_task",
         "_thread_id",
+        "account",
         "connection",
         "disconnected",
         "is_open",
@@ -69,6 +72,7 @@ class ServerRequest:
         self, measuring: RequestMeasuring, scope: Scope, receive: Receive, send: Send
     ) -> None:
         method = scope["method"]
+        self.account: CpuAccount | None = None
         self.disconnected = False
         connection = getattr(send, "__self__", None)
         self.connection = connection if connection is not None and _says_who_left(connection) else None
@@ -193,6 +197,8 @@ class ServerRequest:
             version = self.scope.get("http_version", "")
             series = measuring.durations[self._method, route, status, self._is_secure, version]
             series.record(seconds, self._context, self._is_sampled)
+            if self.account is not None:
+                self.account.settle_into(series.cost)
             if self.span is not None:
                 self._ended_ns = time_ns()
                 measuring.tracer.describe(self.span, series.span_name, series.outcome)

@@ -11,6 +11,7 @@ from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.statistics.duration_trend import BASELINE_WINDOW, RECENT_RUNS, DurationTrend, duration_trend
 from telemetry.jobs.statistics.history import History
+from telemetry.jobs.statistics.run_costs import RunCosts, run_costs
 from telemetry.jobs.statistics.streaks import RunStreak, current_streak
 from telemetry.jobs.store.daily_totals import DailyTotals
 from telemetry.jobs.store.quantile_sketch import DIGITS
@@ -63,6 +64,7 @@ class JobStatistics:
     window_seconds: float | None
     trend: DurationTrend
     by_day: tuple[JobDay, ...]
+    costs: RunCosts
     skipped_runs: int = 0
 
 
@@ -100,6 +102,7 @@ def job_statistics(
             last_success=totals.last_success,
             window_seconds=window.total_seconds() if window is not None else None,
             trend=_trend(session, job_name, now),
+            costs=run_costs(session, job_name, since),
             by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-MAX_DAYS:]),
         )
 

@@ -75,6 +75,9 @@ class JobRunRow(Base):
     start plus `max_runtime`; `overdue_at` is set when the run exceeded it. `slowest_child` is the name of the child spans with
     the largest total self time, and `first_error` describes the first child span that failed. `overdue_stack` is what the run
     executed when it became overdue.
+    the largest total self time, and `first_error` describes the first child span that failed. `cpu_seconds` is the CPU time of the
+    threads that worked for the run, and `cost_usd` that time at its price, with what other services charged; both are NULL if
+    they were not measured.
     """
 
     __tablename__ = "job_runs"
@@ -108,6 +111,8 @@ class JobRunRow(Base):
     slowest_child_seconds: Mapped[float | None] = mapped_column(Float)
     first_error: Mapped[str | None] = mapped_column(String(255))
     overdue_stack: Mapped[str | None] = mapped_column(Text)
+    cpu_seconds: Mapped[float | None] = mapped_column(Float)
+    cost_usd: Mapped[float | None] = mapped_column(Float)
 
 
 class JobRunDayRow(Base):

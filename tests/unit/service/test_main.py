@@ -138,6 +138,7 @@ def test_the_documentation_lists_every_route(client):
         "/jobs/{job_name}/resume",
         "/jobs/{job_name}/run",
         "/sources",
+        "/costs",
     }
 
 

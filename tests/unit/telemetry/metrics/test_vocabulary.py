@@ -14,7 +14,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from service import names
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from telemetry import semconv
-from telemetry.instrumentation import process
+from telemetry.costs import Prices
+from telemetry.instrumentation import cost_metrics, process
 from telemetry.instrumentation.fastapi.active_requests import active_requests
 from telemetry.instrumentation.fastapi.websocket import websocket_instruments
 from telemetry.metrics.vocabulary import VOCABULARY, client_status
@@ -26,6 +27,8 @@ BEYOND = [
     ("db_client_connection_pending_requests", "gauge", {"db_client_connection_pool_name"}),
     ("db_client_connection_timeouts_total", "counter", {"db_client_connection_pool_name"}),
     ("process_cpu_seconds_total", "counter", set()),
+    ("cpu_seconds_total", "counter", {"kind", "name"}),
+    ("cost_usd_total", "counter", {"resource", "kind", "name"}),
     ("process_resident_memory_bytes", "gauge", set()),
     ("process_virtual_memory_bytes", "gauge", set()),
     ("process_threads", "gauge", set()),
@@ -130,6 +133,7 @@ def use_everything(stage):
     sockets = websocket_instruments(stage.meters)
     sockets.duration.record(60.0, {"url.scheme": "ws", "http.route": "/rooms/{room}", "websocket.outcome": "closed"})
     sockets.active.add(1, {"url.scheme": "ws"})
+    cost_metrics.observe_costs(meter, Prices(cpu_hour=0.05))
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
     process.observe_resources(meter, Disk())

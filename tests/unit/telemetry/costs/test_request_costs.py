@@ -1,0 +1,86 @@
+"""What a request costs: the steps of its coroutine, and the threads that it hands work to."""
+
+import asyncio
+import time
+
+import httpx
+import pytest
+from fastapi import BackgroundTasks, FastAPI
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+from telemetry.costs import LEDGER, ROUTE
+from telemetry.costs.worker_threads import charge_worker_threads, leave_worker_threads
+from telemetry.instrumentation.fastapi import FastAPIInstrumentor
+from tests.unit.telemetry.costs.test_run_costs import burn
+
+
+@pytest.fixture
+def app():
+    app = FastAPI()
+
+    @app.get("/interleaved/{number}")
+    async def interleaved(number: int):
+        for _ in range(3):
+            burn(0.02)
+            await asyncio.sleep(0.001)
+
+    @app.get("/other")
+    async def other():
+        for _ in range(3):
+            burn(0.04)
+            await asyncio.sleep(0.001)
+
+    @app.get("/thread")
+    def thread():
+        burn(0.1)
+        time.sleep(0.2)
+
+    @app.get("/background")
+    async def background(tasks: BackgroundTasks):
+        tasks.add_task(burn, 0.1)
+
+    @app.get("/crash")
+    async def crash():
+        burn(0.1)
+        raise ZeroDivisionError
+
+    FastAPIInstrumentor.instrument_app(
+        app,
+        tracer_provider=TracerProvider(shutdown_on_exit=False),
+        meter_provider=MeterProvider(shutdown_on_exit=False),
+    )
+    charge_worker_threads()
+    yield app
+    leave_worker_threads()
+    FastAPIInstrumentor.uninstrument_app(app)
+
+
+def costs(app, *paths):
+    """What the requests have cost, by route."""
+    before = LEDGER.cpu_seconds()
+
+    async def ask():
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            await asyncio.gather(*(client.get(path) for path in paths))
+
+    asyncio.run(ask())
+    after = LEDGER.cpu_seconds()
+    return {name: seconds - before.get((kind, name), 0.0) for (kind, name), seconds in after.items() if kind == ROUTE}
+
+
+def test_requests_that_take_turns_on_the_event_loop_are_charged_for_their_own_steps(app):
+    found = costs(app, "/interleaved/1", "/other", "/interleaved/2")
+
+    assert found["/interleaved/{number}"] == pytest.approx(0.12, rel=0.15)
+    assert found["/other"] == pytest.approx(0.12, rel=0.15)
+
+
+@pytest.mark.parametrize("path", ["/thread", "/background", "/crash"])
+def test_a_request_is_charged_for_worker_threads_background_tasks_and_what_crashes(app, path):
+    assert costs(app, path)[path] == pytest.approx(0.1, rel=0.25)
+
+
+def test_a_path_without_a_route_is_unmatched(app):
+    assert costs(app, "/nowhere")["unmatched"] > 0
