@@ -47,6 +47,14 @@ class AwaitChain:
     awaits_executor: bool = False
 
 
+def running_task() -> AnyTask | None:
+    """The caller's task; None in a thread without one, and on another event loop than asyncio's."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
 def await_chain(task: AnyTask) -> AwaitChain:
     """The chain of a task as it is now; its loop may go on meanwhile."""
     chain, following = AwaitChain(), task

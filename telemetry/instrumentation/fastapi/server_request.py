@@ -1,6 +1,5 @@
 """One HTTP server request: measured from its first byte to the response's last one, and described by a span."""
 
-from asyncio import current_task
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import Token
 from threading import get_ident
@@ -24,7 +23,7 @@ from telemetry.instrumentation.fastapi.request_attributes import request_attribu
 from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES, Status
 from telemetry.instrumentation.fastapi.request_spans import UnsampledSpan
 from telemetry.instrumentation.fastapi.sent_response import CONTENT_LENGTH, body_length, fits
-from telemetry.stacks.await_chain import AnyTask
+from telemetry.stacks.await_chain import running_task
 from telemetry.stacks.slow_requests import RequestDetails
 from telemetry.stacks.stack_capture import HangingWork
 
@@ -92,7 +91,7 @@ class ServerRequest:
         self._root_path = scope.get("root_path", "")
         self._send = send
         self._thread_id = get_ident()
-        self._task = _current_task()
+        self._task = running_task()
         self._started = perf_counter()
         self._active = active = measuring.active[self._method, self._is_secure]
         active.add(self)
@@ -220,9 +219,7 @@ class ServerRequest:
         if (span := self.span) is not None:
             if not _has_exception(span, error):
                 span.record_exception(error)
-            if (
-                not isinstance(self.status, int) or self.status < SERVER_ERROR
-            ):  # else it is the status, as in the duration
+            if not isinstance(self.status, int) or self.status < SERVER_ERROR:  # else it is the status, as in the duration
                 span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             span.set_status(SpanStatus(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
@@ -235,14 +232,6 @@ class ServerRequest:
                 self.span.end(self._ended_ns)
             except Exception:  # noqa: BLE001  # an edge, as `failsafe`
                 warn_once("ServerRequest.end")
-
-
-def _current_task() -> AnyTask | None:
-    """None on another event loop than asyncio's."""
-    try:
-        return current_task()
-    except RuntimeError:
-        return None
 
 
 def _says_who_left(connection: object) -> bool:
