@@ -45,6 +45,7 @@ BEYOND = [
     ("alert_channel_up", "gauge", {"channel"}),
     ("alert_delay_seconds", "histogram", {"channel"}),
     ("alert_messages_total", "counter", {"channel", "result"}),
+    ("telegram_updates_total", "counter", {"kind", "result"}),
     ("scheduler_runs_lost_total", "counter", {"job_name"}),
     ("scheduler_runs_skipped_total", "counter", {"job_name"}),
     ("worker_restarts_total", "counter", {"reason"}),
