@@ -19,7 +19,7 @@ class Incident:
     `state` names a condition that lasts; it is empty for an error. `resolution` says how it ended, once it did. `section` is
     that of the runbook. `inhibited_by` names the condition that may have caused the incident, `inhibitor_id` the incident that
     did. `notification_id` is the message that reports it, and `notified_count` the count in that message. `attempts` counts
-    sends, `last_error` says why the last one failed.
+    sends, `last_error` says why the last one failed. `acknowledged_by` is empty until a person has acknowledged it.
     """
 
     id: int
@@ -51,6 +51,8 @@ class Incident:
     last_error: str | None = None
     section: str = ""
     resolution: str = ""
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""
 
     @classmethod
     def from_row(cls, row: sqlite3.Row | Mapping[str, Any]) -> Self:

@@ -34,7 +34,7 @@ class PhoneInput:
             raise HTTPException(422, "A message has 1 to 4096 characters.")
         message = StoredMessage(self._messages.next_id, chat_id, self._now(), text, person=person.id)
         self._messages.add(message)
-        if _is_for_bot(text):
+        if chat_id > 0 or _is_for_bot(text):
             self._updates.add("message", result_of(message))
         return message
 

@@ -21,6 +21,7 @@ _ORDERS: Final = {
     "leases": "rowid",
     "states": "rowid",
     "silences": "id",
+    "deliveries": "incident_id",
 }
 """The tables, each with the column by which it is read from both ends."""
 _UNTOLD: Final = {"told_post": None, "told_at": None, "told_count": 0, "muted_by": None}
@@ -130,7 +131,7 @@ def _insert(new: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
     columns = _columns(new, table)
     for row in rows:
         with suppress(sqlite3.Error, KeyError, IndexError, OverflowError):
-            found = _valid_incident(new, row) if table == "incidents" else row
+            found = _VALID[table](new, row) if table in _VALID else row
             if found is not None:
                 there = [column for column in columns if column in found]  # an older version has fewer
                 new.execute(_insertion(table, there), [found[column] for column in there])
@@ -151,6 +152,15 @@ def _valid_incident(new: sqlite3.Connection, row: Row) -> Row | None:
         return None
     other = new.execute("SELECT fingerprint FROM incidents WHERE id = ?", (row["id"],)).fetchone()
     return row if other is None or other[0] == row["fingerprint"] else {**row, **_UNTOLD, "id": None}
+
+
+def _valid_delivery(new: sqlite3.Connection, row: Row) -> Row | None:
+    """None if it is not of the incident that has its id."""
+    there = new.execute("SELECT fingerprint FROM incidents WHERE id = ?", (row["incident_id"],)).fetchone()
+    return row if there is not None and there[0] == row["key"] else None
+
+
+_VALID: Final = {"incidents": _valid_incident, "deliveries": _valid_delivery}
 
 
 def _is_valid(row: Row) -> bool:

@@ -1,10 +1,37 @@
 """The tables of the outbox."""
 
+import re
 import sqlite3
 from typing import Final
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 5
 """In the file as `user_version`."""
+_DELIVERIES: Final = """
+CREATE TABLE deliveries (
+    incident_id INTEGER NOT NULL REFERENCES incidents ON DELETE CASCADE,
+    channel TEXT NOT NULL,
+    key TEXT NOT NULL,
+    step TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    at REAL,
+    escalated_at REAL,
+    remote_id TEXT NOT NULL,
+    begun TEXT NOT NULL,
+    is_doubtful INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    last_error TEXT,
+    refused INTEGER NOT NULL,
+    PRIMARY KEY (incident_id, channel)
+) WITHOUT ROWID;
+CREATE INDEX ix_deliveries_open ON deliveries (channel) WHERE step <> 'resolve';
+"""
+"""What each channel was sent of each incident: the furthest `step` that it accepted, and the one that was `begun` and has no known
+outcome. A row of a channel that was sent nothing says when the incident was escalated to it.
+"""
+_ACKNOWLEDGED: Final = """
+ALTER TABLE incidents ADD COLUMN acknowledged_at REAL;
+ALTER TABLE incidents ADD COLUMN acknowledged_by TEXT NOT NULL DEFAULT '';
+"""
 STEPS: Final = {
     # The chat of a message without `chat_id` is not known, so it is not edited any more.
     2: """
@@ -16,11 +43,22 @@ UPDATE posts SET message_id = NULL WHERE channel = 'telegram' AND chat_id IS NUL
 ALTER TABLE incidents ADD COLUMN section TEXT NOT NULL DEFAULT '';
 ALTER TABLE incidents ADD COLUMN resolution TEXT NOT NULL DEFAULT '';
 """,
+    4: f"{_ACKNOWLEDGED}{_DELIVERIES}",
+    5: """
+ALTER TABLE posts ADD COLUMN buttons INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE posts ADD COLUMN changed_at REAL;
+CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;
+""",
 }
 """How a file of the version before becomes one of each version."""
-ADDED_TO_INCIDENTS: Final = {"section": "", "resolution": ""}
+ADDED_TO_INCIDENTS: Final = {
+    "section": "",
+    "resolution": "",
+    "acknowledged_at": None,
+    "acknowledged_by": "",
+}
 """The last columns of an incident, with what they are in a row from before them."""
-SCHEMA: Final = """
+_TABLES: Final = """
 CREATE TABLE incidents (
     id INTEGER PRIMARY KEY,
     fingerprint TEXT NOT NULL,
@@ -50,7 +88,9 @@ CREATE TABLE incidents (
     error TEXT NOT NULL,
     stack TEXT NOT NULL,
     section TEXT NOT NULL DEFAULT '',
-    resolution TEXT NOT NULL DEFAULT ''
+    resolution TEXT NOT NULL DEFAULT '',
+    acknowledged_at REAL,
+    acknowledged_by TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;
@@ -68,8 +108,11 @@ CREATE TABLE posts (
     edited_at REAL,
     chat_id TEXT,
     message_id INTEGER,
-    bot_id TEXT
+    bot_id TEXT,
+    buttons INTEGER NOT NULL DEFAULT 0,
+    changed_at REAL
 );
+CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;
 CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
 CREATE TABLE tellings (
     post_id INTEGER NOT NULL REFERENCES posts (id) ON DELETE CASCADE,
@@ -100,6 +143,8 @@ CREATE TABLE silences (
     created_at REAL NOT NULL
 );
 """
+SCHEMA: Final = _TABLES + _DELIVERIES
+"""Newer tables come last: those of an older file keep their places."""
 
 
 def create_schema(connection: sqlite3.Connection) -> None:
@@ -114,6 +159,7 @@ def update_schema(connection: sqlite3.Connection, version: int) -> None:
 
 
 def _run(connection: sqlite3.Connection, script: str, version: int) -> None:
+    """Run the statements without spaces to spare: SQLite's own table of them has to fit on the file's first page."""
     for statement in filter(str.strip, script.split(";")):
-        connection.execute(statement)
+        connection.execute(re.sub(r"\s*([(),])\s*", r"\1", " ".join(statement.split())))
     connection.execute(f"PRAGMA user_version={version}")

@@ -136,7 +136,7 @@ IN_LOG = {
     "a pipe": as_pipe,
     "a log with a garbage header": lambda path: overwrite(log_of(path), 0, os.urandom(32)),
     "a log with a header of zeros": lambda path: overwrite(log_of(path), 0, bytes(32)),
-    "a log with a garbage frame": lambda path: overwrite(log_of(path), 32 + 30 * FRAME + 3000, os.urandom(90)),
+    "a log with a garbage frame": lambda path: overwrite(log_of(path), 32 + 32 * FRAME + 3000, os.urandom(90)),
     "a log with a garbage frame header": lambda path: overwrite(log_of(path), 32 + 20 * FRAME, os.urandom(24)),
     "a log with garbage in two frames": lambda path: overwrite(log_of(path), 32 + 9 * FRAME, os.urandom(2 * FRAME)),
 }
@@ -216,7 +216,7 @@ def test_a_process_that_has_the_damaged_file_open_goes_on_with_the_new_one(tmp_p
     add(ours, ["ours"])
 
     overwrite(path, 0, os.urandom(PAGE))
-    overwrite(log_of(path), 32 + 30 * FRAME, os.urandom(FRAME))
+    overwrite(log_of(path), 32 + 32 * FRAME, os.urandom(FRAME))
     ours._abandon()  # as if this process began anew
     add_all(ours, NEW[:20])
     add_all(theirs, NEW[20:])
@@ -341,6 +341,29 @@ def test_on_an_event_loop_it_is_left_to_another_thread(tmp_path):
     outbox.close()
 
 
+@pytest.mark.parametrize("damaged_page", [None, 1, 21], ids=["whole", "header", "deliveries"])
+def test_what_a_channel_was_sent_is_kept_with_its_incident_and_with_no_other(tmp_path, damaged_page):
+    path = tmp_path / "outbox.db"
+    outbox = Outbox(path)
+    add(outbox, ["first", "second"])
+    with outbox.transaction() as connection:
+        connection.executemany(
+            "INSERT INTO deliveries (incident_id, channel, key, step, count, remote_id, begun, is_doubtful, attempts, refused) "
+            "VALUES (?, 'pagerduty', ?, 'open', 1, 'remote', '', 0, 1, 0)",
+            [(1, "first"), (2, "another")],
+        )
+    outbox.close()
+    overwrite(path, (damaged_page - 1) * PAGE if damaged_page else 0, bytes(PAGE) if damaged_page else b"no database")
+
+    outbox = Outbox(path)
+
+    with outbox.read() as connection:
+        kept = [tuple(row) for row in connection.execute("SELECT incident_id, channel, remote_id FROM deliveries")]
+    assert pending(outbox) == ["first", "second"]
+    assert kept == ([] if damaged_page == 21 else [(1, "pagerduty", "remote")])
+    outbox.close()
+
+
 def test_of_many_damaged_outboxes_the_newest_are_kept(tmp_path):
     path = tmp_path / "outbox.db"
     outbox = Outbox(path)
@@ -354,10 +377,12 @@ def test_of_many_damaged_outboxes_the_newest_are_kept(tmp_path):
     assert len(list(tmp_path.glob("outbox.db.damaged-*"))) == 5
 
 
-VERSION_2 = SCHEMA.replace(
+VERSION_2 = SCHEMA.partition("CREATE TABLE deliveries")[0].replace(
     """    stack TEXT NOT NULL,
     section TEXT NOT NULL DEFAULT '',
-    resolution TEXT NOT NULL DEFAULT ''
+    resolution TEXT NOT NULL DEFAULT '',
+    acknowledged_at REAL,
+    acknowledged_by TEXT NOT NULL DEFAULT ''
 """,
     "    stack TEXT NOT NULL\n",
 )
