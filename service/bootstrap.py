@@ -22,6 +22,7 @@ from service.integrations import endpoints
 from service.integrations.http.sleep import InstrumentedSleep, OnWaited, ignore
 from service.jobs.context import JobContext
 from service.jobs.job_commands import JobCommands
+from service.jobs.phone_commands import PhoneJobs, add_to
 from service.jobs.schedule import DRAFTING_JOB, JOBS
 from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.claims import Claims
@@ -154,6 +155,12 @@ class Service:
         names = self._job_names()
         self.telemetry.jobs.declare(names)
         self.instruments.declare_jobs(names)
+        if (bot := self.telemetry.alerts.operator_bot) is not None:
+            add_to(
+                bot,
+                PhoneJobs(self.schedule, self.engines.requests, self.job_commands, self.clock.last_now),
+                self.claims,
+            )
 
     def _job_names(self) -> list[str]:
         return [job.name for job in self.schedule.scheduled()]
@@ -179,6 +186,7 @@ class Service:
             self.scheduler.start()
         self.monitor.start()
         self.freshness.start()
+        self.telemetry.alerts.serve()
         self.lifecycle.mark_ready()
         _log.info("Ready (process %d).", os.getpid())
 
@@ -205,6 +213,7 @@ class Service:
             steps.callback(lambda: self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic())))
             steps.callback(self.monitor.stop)
             steps.callback(self.freshness.stop)
+            steps.callback(self.telemetry.alerts.stop_serving)
             steps.callback(self._migration.stop)
 
     def close(self, deadline: float = FLUSH_TIMEOUT) -> None:

@@ -9,6 +9,8 @@ from telemetry.alerts.incident import Incident
 
 NotificationKind = Literal["alert", "again", "digest", "summary", "end", "file"]
 """The first message, a reminder, many alerts at once, many old ones, a resolution, and the rest of a cut message."""
+
+
 class Buttons(IntEnum):
     """Which buttons a message has: none, those of an alert that nobody has acknowledged, or those of an acknowledged one."""
 

@@ -72,7 +72,9 @@ def configured_bot(settings: TelemetrySettings) -> Bot | None:
     """The Telegram bot that sends; None if it is not configured."""
     if settings.telegram_token is None or settings.manager_chat_id is None:
         return None
-    return Bot(settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url)
+    return Bot(
+        settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
+    )
 
 
 def configured_channels(settings: TelemetrySettings) -> list[Channel]:
@@ -87,6 +89,11 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
 
 def _thresholds(settings: TelemetrySettings) -> resource_usage.Thresholds:
     return resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
+
+
+def _links(settings: TelemetrySettings, *, has_buttons: bool) -> Links:
+    template, runs_jobs = settings.trace_url_template or "", settings.runs_jobs_on_request
+    return Links(template, settings.runbook, has_buttons=has_buttons, runs_jobs=runs_jobs)
 
 
 def _nothing() -> None:
@@ -107,18 +114,12 @@ class AlertPipeline:
         registry: ProcessRegistry,
         context: PipelineContext,
     ) -> None:
-        self.is_on = settings.telemetry_alerts
-        self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
+        self.is_on, self.outbox = settings.telemetry_alerts, Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
         sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
         self.operator_bot = self._operator_bot(settings, registry, context)
-        self.links = Links(
-            settings.trace_url_template or "",
-            settings.runbook,
-            has_buttons=self.operator_bot is not None,
-            runs_jobs=settings.runs_jobs_on_request,
-        )
+        self.links = _links(settings, has_buttons=self.operator_bot is not None)
         delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, self.links)
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
         self.exporter = AlertExporter(deduplicator, context.in_job)
@@ -126,8 +127,8 @@ class AlertPipeline:
         self._worker = DispatchWorker(
             deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock, self.links), self._pending_count
         )
-        self._clock = context.clock
-        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
+        self._clock, self._shared_engine = context.clock, engine
+        self._engine = dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
         conditions = ConditionTracker(self.outbox, context.clock)
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component
@@ -190,6 +191,10 @@ class AlertPipeline:
         if self.operator_bot is not None:
             self.operator_bot.start()
 
+    def stop_serving(self) -> None:
+        if self.operator_bot is not None:
+            self.operator_bot.stop()
+
     def stop_rules(self) -> None:
         self._evaluation.stop()
 
@@ -204,8 +209,7 @@ class AlertPipeline:
 
         Returns whether no alert is only in memory.
         """
-        if self.operator_bot is not None:
-            attempt("the Telegram bot", self.operator_bot.stop)
+        attempt("the Telegram bot", self.stop_serving)
         attempt("the rules of alerts", self.stop_rules)
         is_saved = not self.is_on or self._worker.shutdown(deadline)
         attempt("the note of failed jobs", self._job_failures.note_told)

@@ -17,9 +17,9 @@ from service.sandbox.telegram.chats import STATES, Chat, find_chat
 from service.sandbox.telegram.errors import ApiError, bad_request
 from service.sandbox.telegram.formatted_text import FormattedText
 from service.sandbox.telegram.limits import FloodControl
+from service.sandbox.telegram.message_payload import BOT, result_of
 from service.sandbox.telegram.message_store import MessageStore, StoredMessage
 from service.sandbox.telegram.message_text import read_caption, read_text
-from service.sandbox.telegram.message_payload import BOT, result_of
 from service.sandbox.telegram.phone import Phone
 from service.sandbox.telegram.phone_input import PhoneInput
 from service.sandbox.telegram.reply_markup import Keyboard, read_commands, read_keyboard, read_reply
@@ -120,9 +120,7 @@ class TelegramFake:
             raise bad_request("message to be replied not found")
         self._check_flood(chat)
         number, now = self._messages.next_id, self._now()
-        return self._store(
-            StoredMessage(number, chat.id, now, parsed.text, parsed.entities, thread, keyboard=keyboard)
-        )
+        return self._store(StoredMessage(number, chat.id, now, parsed.text, parsed.entities, thread, keyboard=keyboard))
 
     def _send_document(self, request: BotApiRequest) -> Result:
         parsed = read_caption(request.text("caption"), request.text("parse_mode"))

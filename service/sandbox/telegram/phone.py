@@ -201,7 +201,9 @@ class Phone:
         return JSONResponse({"answer": await self._inbox.answer(query_id)}, headers=_HEADERS)
 
     async def _page(self, _request: Request) -> Response:
-        people = "".join(f'<option value="{each.id}">{html.escape(each.first_name)}</option>' for each in PEOPLE.values())
+        people = "".join(
+            f'<option value="{each.id}">{html.escape(each.first_name)}</option>' for each in PEOPLE.values()
+        )
         page = _PAGE.format(style=_STYLE, script=_SCRIPT, people=people, bubbles=render_messages(self._newest()))
         return HTMLResponse(page, headers=_HEADERS)
 

@@ -40,7 +40,7 @@ def read_keyboard(text: str) -> Keyboard:
 
 def _row(row: object) -> list[Any]:
     if not isinstance(row, list):
-        raise bad_request("field \"inline_keyboard\" must be an Array of Arrays")
+        raise bad_request('field "inline_keyboard" must be an Array of Arrays')
     return row
 
 
@@ -49,7 +49,7 @@ def _button(button: object) -> dict[str, Any]:
         raise bad_request("can't parse inline keyboard button: InlineKeyboardButton must be an Object")
     text = button.get("text")
     if not isinstance(text, str) or not text.strip():
-        raise bad_request("can't parse inline keyboard button: field \"text\" must be a non-empty String")
+        raise bad_request('can\'t parse inline keyboard button: field "text" must be a non-empty String')
     actions = _ACTIONS & button.keys()
     if not actions:
         raise bad_request("can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard")

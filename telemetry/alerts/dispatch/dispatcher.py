@@ -24,8 +24,8 @@ from telemetry.alerts.outbox import maintenance
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox, OutboxVersion
 from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
-from telemetry.alerts.outbox.silences import Silences
 from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
+from telemetry.alerts.outbox.silences import Silences
 from telemetry.alerts.outbox.snapshot import OutboxSnapshot, read_snapshot
 from telemetry.alerts.rendering.message import Message, RenderRequest, render
 from telemetry.durations import format_clock

@@ -34,7 +34,9 @@ class AlertCommands:
     def commands(self, known: PhoneCommands) -> list[PhoneCommand]:
         """`known` is what /help lists."""
         return [
-            PhoneCommand("status", "what is firing, and whether the channels work", lambda _argument, _by: self.status()),
+            PhoneCommand(
+                "status", "what is firing, and whether the channels work", lambda _argument, _by: self.status()
+            ),
             PhoneCommand("alerts", "the alerts that have not ended", lambda _argument, _by: self._alerts()),
             PhoneCommand("silences", "what is silenced, until when and why", lambda _argument, _by: self._silenced()),
             PhoneCommand("help", "this list", lambda _argument, _by: known.help()),
@@ -67,7 +69,10 @@ class AlertCommands:
     def _silenced(self) -> str:
         now = self._clock()
         lines = [
-            cut(f"{one_line(each.component)} until {format_clock(each.until, now)} UTC: {one_line(each.reason)}", _MAX_LINE)
+            cut(
+                f"{one_line(each.component)} until {format_clock(each.until, now)} UTC: {one_line(each.reason)}",
+                _MAX_LINE,
+            )
             for each in self._silences.active(now)
         ]
         return "\n".join(lines[:_MAX_LISTED]) or "Nothing is silenced."
@@ -78,4 +83,6 @@ def _line(record: AlertRecord, now: float) -> str:
     text = one_line(f"{incident.component}: {incident.error or incident.summary}")
     since = format_length(max(0.0, now - incident.first_at))
     acknowledged = f", acknowledged by {incident.acknowledged_by}" if incident.acknowledged_by else ""
-    return f"{incident.level.emoji} {cut(text, _MAX_LINE)} ×{incident.count:,}, for {since} ({record.state}{acknowledged})"
+    return (
+        f"{incident.level.emoji} {cut(text, _MAX_LINE)} ×{incident.count:,}, for {since} ({record.state}{acknowledged})"
+    )

@@ -66,7 +66,9 @@ class OperatorBot:
         self._task = PeriodicTask(self._step, _STEP_SECONDS, "Reading the updates of the Telegram bot")
         self._client = BotClient(bot, client, self._pause, context.poll_seconds)
         counter = context.meter.create_counter(
-            semconv.TELEGRAM_UPDATES, unit="{update}", description="Commands and presses of buttons, by kind and result."
+            semconv.TELEGRAM_UPDATES,
+            unit="{update}",
+            description="Commands and presses of buttons, by kind and result.",
         )
         handler = UpdateHandler(
             answers=self._client,
@@ -114,13 +116,16 @@ class OperatorBot:
         return (PollingLease(self._acquire, self._release), *self._shared)
 
     def _acquire(self) -> bool:
-        return self._leases.acquire(poller.LEASE_NAME, self._context.holder(), self._context.clock(), poller.LEASE_SECONDS)
+        return self._leases.acquire(
+            poller.LEASE_NAME, self._context.holder(), self._context.clock(), poller.LEASE_SECONDS
+        )
 
     def _release(self) -> None:
         now = self._context.clock()
         with self._context.outbox.transaction() as connection:
             connection.execute(
-                "UPDATE leases SET until = ? WHERE name = ? AND holder = ?", (now, poller.LEASE_NAME, self._context.holder())
+                "UPDATE leases SET until = ? WHERE name = ? AND holder = ?",
+                (now, poller.LEASE_NAME, self._context.holder()),
             )
 
     def _introduce(self) -> None:

@@ -131,7 +131,7 @@ class UpdatePoller(forks.ForkAware):
 
     def _wait(self, seconds: float) -> None:
         """With jitter, so that several processes do not ask at once."""
-        self._next_at = time.monotonic() + seconds * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
+        self._next_at = time.monotonic() + seconds * random.uniform(0.8, 1.2)  # no secret
 
 
 def _pause(error: ChannelError, failures: int) -> float:

@@ -93,7 +93,8 @@ class UpdateHandler:
         age = self.clock() - update.sent_at
         if command.changes and age > MAX_AGE:
             self.answers.reply(
-                update.place, f"Not executed: the command is {format_length(age)} old. Send it again if you still want it."
+                update.place,
+                f"Not executed: the command is {format_length(age)} old. Send it again if you still want it.",
             )
             return _LATE
         text, result = _outcome(command, update.argument, update.person)
