@@ -152,18 +152,11 @@ class Service:
         return PeriodicTask(monitor.check, seconds, "Watching the freshness of the data", self.stop_signal.is_running)
 
     def _declare_jobs(self) -> None:
-        names = self._job_names()
+        names = [job.name for job in self.schedule.scheduled()]
         self.telemetry.jobs.declare(names)
         self.instruments.declare_jobs(names)
-        if (bot := self.telemetry.alerts.operator_bot) is not None:
-            add_to(
-                bot,
-                PhoneJobs(self.schedule, self.engines.requests, self.job_commands, self.clock.last_now),
-                self.claims,
-            )
-
-    def _job_names(self) -> list[str]:
-        return [job.name for job in self.schedule.scheduled()]
+        phone = PhoneJobs(self.schedule, self.engines.requests, self.job_commands, self.clock.last_now)
+        add_to(self.telemetry.alerts.operator_bot, phone, self.claims)
 
     def start(self) -> None:
         """Start the sandbox, if there is to be one, and migrate; everything else starts when that is done.
@@ -179,7 +172,7 @@ class Service:
         self._migration.start()
 
     def _on_migrated(self) -> None:
-        self.telemetry.jobs.restore_last_runs(self._job_names())
+        self.telemetry.jobs.restore_last_runs([job.name for job in self.schedule.scheduled()])
         if self.sandbox is not None:
             self.sandbox.wait()
         if self.settings.scheduler:

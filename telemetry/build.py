@@ -110,7 +110,6 @@ class Telemetry:
         """
         self.metrics.membership.serve()
         self.start()
-        self.alerts.serve()
 
     def report_job_failures(self, timeout: float = 1.0) -> None:
         """For a process that ends with a failed run: alert if that was a failure too many in a row. No other may look.

@@ -98,9 +98,10 @@ def _cause(run: JobRunRow) -> str:
     return f"{f', by {by}' if by else ''}{error}"
 
 
-def add_to(bot: OperatorBot, jobs: PhoneJobs, claims: Claims) -> None:
-    """Add the commands to the bot. SQLite is of one machine, which has a lease of its own."""
-    bot.add(jobs.commands(), polling_lease(claims) if jobs.engine.dialect.name == "postgresql" else None)
+def add_to(bot: OperatorBot | None, jobs: PhoneJobs, claims: Claims) -> None:
+    """Add the commands to the bot, if there is one. SQLite is of one machine, which has a lease of its own."""
+    if bot is not None:
+        bot.add(jobs.commands(), polling_lease(claims) if jobs.engine.dialect.name == "postgresql" else None)
 
 
 def polling_lease(claims: Claims) -> PollingLease:

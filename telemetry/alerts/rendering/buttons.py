@@ -53,15 +53,18 @@ def failing_job(incident: Incident) -> str | None:
 
 
 def keyboard(incident: Incident, *, runs_jobs: bool) -> Keyboard:
-    """The buttons of an incident; none once it has ended."""
+    """The buttons of an incident; none once it has ended.
+
+    Each keeps its place, so that who presses twice does not press another one that came there meanwhile.
+    """
     if not incident.is_open:
         return ()
 
     def button(text: str, action: Action) -> Button:
         return Button(text, f"{action}:{incident.id}:{int(incident.first_at)}")
 
-    first = () if incident.acknowledged_at is not None else (button("Acknowledge", "ack"),)
-    if runs_jobs and failing_job(incident) is not None:
-        first = (*first, button("Run again", "run"))
+    first = button("Acknowledge" if incident.acknowledged_at is None else "✓ Acknowledged", "ack")
     silences = (button("Silence 1 h", "mute1"), button("Silence 8 h", "mute8"))
-    return (first, silences) if first else (silences,)
+    if runs_jobs and failing_job(incident) is not None:
+        return (first,), silences, (button("Run again", "run"),)
+    return (first,), silences

@@ -95,8 +95,13 @@ class OperatorBot:
         self._task.start()
 
     def stop(self) -> None:
-        """Handle nothing more. A poll that is open is left to its end, in a thread that keeps no process from ending."""
-        self._task.stop(_STOP_SECONDS)
+        """Handle nothing more. A poll that is open is left to its end, in a thread that keeps no process from ending.
+
+        More than once is harmless.
+        """
+        if self._task.is_stopping:
+            return
+        self._task.stop(0.0 if self._poller.is_waiting else _STOP_SECONDS)
         for lease in self._all_leases():
             failsafe(lease.release)()
 

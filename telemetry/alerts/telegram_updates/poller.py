@@ -48,7 +48,11 @@ class PollingLease:
 
 
 class UpdatePoller(forks.ForkAware):
-    """`step` is called again and again, in a thread of its own. `is_stopping`: the process ends, so nothing more is handled."""
+    """`step` is called again and again, in a thread of its own. `is_stopping`: the process ends, so nothing more is handled.
+
+    Attributes:
+        is_waiting: a poll is open, and no update is being handled.
+    """
 
     def __init__(
         self,
@@ -69,13 +73,12 @@ class UpdatePoller(forks.ForkAware):
     def restart_in_child(self) -> None:
         self._offset: int | None = None
         self._next_at, self._failures = 0.0, 0
-        self._has_begun = self._stands_by = False
+        self._has_begun = self._stands_by = self.is_waiting = False
 
     def step(self) -> None:
         """Poll once, if it is time to.
 
         Raises:
-            ChannelError: Telegram cannot be asked now. The next step waits.
             sqlite3.Error, OSError: the outbox cannot be used now.
         """
         if time.monotonic() < self._next_at:
@@ -89,20 +92,20 @@ class UpdatePoller(forks.ForkAware):
         except PollingConflict as conflict:
             self._stand_by(conflict)
         except ChannelError as error:
-            self._failures += 1
-            self._wait(_pause(error, self._failures))
-            raise
-        else:
-            self._failures = 0
+            self._fail(error)
 
     def _poll(self) -> None:
         if not self._has_begun:
             self._on_begin()
             self._has_begun = True
-        found = self._client.updates(self._offset)
-        if self._stands_by:
+        self.is_waiting = True
+        try:
+            found = self._client.updates(self._offset)
+        finally:
+            self.is_waiting = False
+        if self._stands_by or self._failures:
             _log.info("This process reads the updates of the Telegram bot again.")
-        self._stands_by = False
+        self._stands_by, self._failures = False, 0
         for raw in found:
             self._confirm_and_handle(raw)
 
@@ -128,6 +131,13 @@ class UpdatePoller(forks.ForkAware):
             )
         self._stands_by, self._offset = True, None
         self._wait(CONFLICT_SECONDS)
+
+    def _fail(self, error: ChannelError) -> None:
+        """Wait for longer after each failure. The first one is logged."""
+        if not self._failures:
+            _log.warning("The updates of the Telegram bot cannot be read now: %s", error)
+        self._failures += 1
+        self._wait(_pause(error, self._failures))
 
     def _wait(self, seconds: float) -> None:
         """With jitter, so that several processes do not ask at once."""
