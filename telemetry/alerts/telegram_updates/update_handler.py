@@ -62,7 +62,8 @@ class UpdateHandler:
         try:
             result = self._handled(update)
         except (ChannelError, sqlite3.Error, OSError) as error:
-            _log.warning("An operator's %s on Telegram was not answered: %s", kind, safe_text(error))
+            reason = str(error) if isinstance(error, ChannelError) else safe_text(error)
+            _log.warning("An operator's %s on Telegram was not answered: %s", kind, reason)
             result = _FAILED
         if result:
             self.count(kind, result)
