@@ -142,16 +142,21 @@ class UpdateHandler:
         """A stranger gets no answer. Operators get an alert, once a day at most."""
         if not self.leases.acquire(_STRANGERS_LEASE, uuid.uuid4().hex, self.clock(), _DAY):
             return
-        _log.warning(
-            "A person who may not use the Telegram bot tried to: %s. Nothing was done, and no answer was sent. "
-            "Further attempts are counted; the next alert comes in a day at the earliest.",
-            person,
-            extra={
-                semconv.COMPONENT: "telegram",
-                semconv.ALERT_LEVEL: str(AlertLevel.WARNING),
-                semconv.ALERT_SECTION: RunbookSection.TELEGRAM_STRANGER,
-            },
-        )
+        log_stranger(person)
+
+
+def log_stranger(person: Person) -> None:
+    """The alert about a person who is no operator."""
+    _log.warning(
+        "A person who may not use the Telegram bot tried to: %s. Nothing was done, and no answer was sent. "
+        "Further attempts are counted; the next alert comes in a day at the earliest.",
+        person,
+        extra={
+            semconv.COMPONENT: "telegram",
+            semconv.ALERT_LEVEL: str(AlertLevel.WARNING),
+            semconv.ALERT_SECTION: RunbookSection.TELEGRAM_STRANGER,
+        },
+    )
 
 
 def _outcome(command: PhoneCommand, argument: str, person: Person) -> tuple[str, str]:

@@ -271,7 +271,9 @@ def test_a_command_that_fails_is_answered(phone):
 
 
 def test_secrets_and_markup_in_an_answer_do_no_harm(phone):
-    phone.bot.add([PhoneCommand("show", "show", lambda _argument, _by: "<b>x</b> password=hunter2hunter2 " + "я" * 5000)])
+    phone.bot.add(
+        [PhoneCommand("show", "show", lambda _argument, _by: "<b>x</b> password=hunter2hunter2 " + "я" * 5000)]
+    )
 
     answer = phone.write("/show")[0]
 
