@@ -126,7 +126,7 @@ def test_operators_ask_by_commands_and_a_stranger_gets_no_answer(shop: Sandboxed
 def test_of_two_machines_with_one_bot_one_answers_each_command(shop: SandboxedService, programs: Programs) -> None:
     """Without a database that they share: Telegram lets one of them poll."""
     second = programs.serve(
-        OPS_TOKEN="the-operators-own",  # noqa: S106  # of the test
+        OPS_TOKEN="the-operators-own",  # of the test
         DATA_DIR="second",
         LOG_DIR="second/log",
         DATABASE_URL="sqlite:///second.db",
