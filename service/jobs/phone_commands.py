@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import Problem
 from service.jobs.job_commands import JobCommands
+from service.jobs.relayed_presses import DatabasePressRelay
 from service.jobs.suspension import suspensions
 from service.scheduler.claims import Claims, new_owner
 from service.scheduler.job import Job, Schedule
@@ -101,7 +102,9 @@ def _cause(run: JobRunRow) -> str:
 def add_to(bot: OperatorBot | None, jobs: PhoneJobs, claims: Claims) -> None:
     """Add the commands to the bot, if there is one. SQLite is of one machine, which has a lease of its own."""
     if bot is not None:
-        bot.add(jobs.commands(), polling_lease(claims) if jobs.engine.dialect.name == "postgresql" else None)
+        bot.add(jobs.commands())
+        if jobs.engine.dialect.name == "postgresql":
+            bot.share(polling_lease(claims), DatabasePressRelay(jobs.engine, jobs.now))
 
 
 def polling_lease(claims: Claims) -> PollingLease:

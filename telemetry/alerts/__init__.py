@@ -14,6 +14,8 @@ from telemetry.alerts.service import AlertService, get_alert_service
 from telemetry.alerts.telegram_updates.operator_bot import OperatorBot
 from telemetry.alerts.telegram_updates.phone_command import PhoneCommand
 from telemetry.alerts.telegram_updates.poller import PollingLease
+from telemetry.alerts.telegram_updates.press_relay import PressRelay, RelayedPress
+from telemetry.alerts.telegram_updates.update import Person, Place, PressUpdate
 
 __all__ = [
     "MISSED",
@@ -29,8 +31,13 @@ __all__ = [
     "ConditionPeriod",
     "Incident",
     "OperatorBot",
+    "Person",
     "PhoneCommand",
+    "Place",
     "PollingLease",
+    "PressRelay",
+    "PressUpdate",
+    "RelayedPress",
     "Silence",
     "Silences",
     "condition",

@@ -24,7 +24,9 @@ from telemetry.alerts.telegram_updates.alert_commands import AlertCommands
 from telemetry.alerts.telegram_updates.bot_client import POLL_SECONDS, BotClient
 from telemetry.alerts.telegram_updates.phone_command import PhoneCommand, PhoneCommands
 from telemetry.alerts.telegram_updates.poller import PollingLease, UpdatePoller
+from telemetry.alerts.telegram_updates.press_relay import PressRelay, RelayReader
 from telemetry.alerts.telegram_updates.presses import PressActions
+from telemetry.alerts.telegram_updates.update import PressUpdate
 from telemetry.alerts.telegram_updates.update_handler import UpdateHandler
 from telemetry.failsafe import failsafe
 from telemetry.periodic import PeriodicTask
@@ -63,6 +65,8 @@ class OperatorBot:
         alerts = AlertCommands(queries, silences, context.clock, context.title, context.channels)
         self._commands.add(alerts.commands(self._commands))
         self._name = ""
+        self._relay: PressRelay | None = None
+        self._reader: RelayReader | None = None
         self._task = PeriodicTask(self._step, _STEP_SECONDS, "Reading the updates of the Telegram bot")
         self._client = BotClient(bot, client, self._pause, context.poll_seconds)
         counter = context.meter.create_counter(
@@ -79,16 +83,26 @@ class OperatorBot:
             count=lambda kind, result: counter.add(1, {semconv.KIND: kind, semconv.RESULT: result}),
             clock=context.clock,
             bot_name=lambda: self._name,
+            pass_on=self._pass_on,
         )
+        self._handler = handler
         self._poller = UpdatePoller(
             self._client, handler.handle, self._all_leases, lambda: self._task.is_stopping, self._introduce
         )
 
-    def add(self, commands: Iterable[PhoneCommand], shared: PollingLease | None = None) -> None:
-        """Add the service's own commands, and a lease that its machines share. One of the name of another replaces it."""
+    def add(self, commands: Iterable[PhoneCommand]) -> None:
+        """Add the service's own commands. One of the name of another replaces it."""
         self._commands.add(commands)
-        if shared is not None:
-            self._shared.append(shared)
+
+    def share(self, lease: PollingLease, relay: PressRelay | None = None) -> None:
+        """Let one of several machines read, by a lease that they share, and hand on presses by a relay."""
+        self._shared.append(lease)
+        if relay is not None:
+            self._relay, handler = relay, self._handler
+            self._reader = RelayReader(relay, handler.is_known, handler.handle, handler.give_up)
+
+    def _pass_on(self, update: PressUpdate) -> bool:
+        return self._relay is not None and self._relay.put(update)
 
     def start(self) -> None:
         """Start the thread. More than once is harmless."""
@@ -111,6 +125,8 @@ class OperatorBot:
 
     def _step(self) -> None:
         self._poller.step()
+        if self._reader is not None and not self._task.is_stopping and self._acquire():
+            self._reader.step()
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds

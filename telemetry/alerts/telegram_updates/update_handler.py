@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -45,6 +46,7 @@ class UpdateHandler:
     Attributes:
         bot_name: returns the bot's own username, which a command in a group may end with.
         leases: by which strangers are reported at most once a day.
+        pass_on: gives a press to the machine that knows its alert. Returns whether that was possible.
     """
 
     answers: Answers
@@ -55,6 +57,7 @@ class UpdateHandler:
     count: Callable[[str, str], None]
     clock: Callable[[], float]
     bot_name: Callable[[], str]
+    pass_on: Callable[[PressUpdate], bool] = lambda _update: False
 
     def handle(self, update: Update) -> None:
         """Do what an update asks for. Its errors are logged: no other update waits for it."""
@@ -105,6 +108,8 @@ class UpdateHandler:
     def _pressed(self, update: PressUpdate) -> str:
         press = read_press(update.data)
         incident = None if press is None else self.presses.find(press)
+        if press is not None and incident is None and self.pass_on(update):
+            return ""  # the machine that takes it counts it
         if press is None or incident is None:
             return self._answered(update, UNKNOWN_ALERT, _IGNORED)
         if not incident.is_open:
@@ -118,6 +123,17 @@ class UpdateHandler:
             else self.presses.silence(incident, press, by)
         )
         return self._answered(update, text, _DONE if is_done else _IGNORED)
+
+    def is_known(self, update: PressUpdate) -> bool:
+        """Whether the press is about an alert of this machine."""
+        press = read_press(update.data)
+        return press is not None and self.presses.find(press) is not None
+
+    def give_up(self, update: PressUpdate) -> None:
+        """Answer a press about an alert that no machine knows."""
+        with suppress(ChannelError):
+            self.answers.answer_press(update.query_id, UNKNOWN_ALERT)
+        self.count(PRESS, _IGNORED)
 
     def _run_again(self, update: PressUpdate, press: Press) -> str:
         """Answer first: a press that is too old for an answer runs nothing."""

@@ -333,7 +333,7 @@ def test_of_two_processes_of_a_machine_one_reads_until_it_stops(phone):
 
 def test_a_machine_without_the_shared_lease_reads_nothing(phone):
     released = []
-    phone.bot.add([], PollingLease(lambda: False, lambda: released.append(True)))
+    phone.bot.share(PollingLease(lambda: False, lambda: released.append(True)))
 
     assert phone.write("/silences") == []
     phone.bot.stop()
