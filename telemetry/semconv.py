@@ -65,6 +65,7 @@ ALERT_NOTIFICATIONS: Final = "alert.sends"
 ALERT_CHANNEL_UP: Final = "alert.channel.up"
 ALERT_ACKNOWLEDGE: Final = "alert.acknowledge.duration"
 ALERT_RESOLVE: Final = "alert.resolve.duration"
+TELEGRAM_UPDATES: Final = "telegram.updates"
 
 # Attributes ------------------------------------------------------------------------------------------------------
 HTTP_METHOD: Final = "http.request.method"
@@ -178,6 +179,8 @@ OUTCOMES: Final = (
 ALERT_STATES: Final = ("pending", "sent", "silenced", "inhibited")
 JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")
 SEND_RESULTS: Final = ("sent", "rate_limited", "rejected", "unknown", "failed")
+TELEGRAM_UPDATE_KINDS: Final = ("command", "button")
+TELEGRAM_UPDATE_RESULTS: Final = ("done", "refused", "ignored", "late", "failed")
 
 RECENT_KINDS: Final = ("span", "log", "trace", "point")
 RECENT_DROP_REASONS: Final = ("full", "rate", "size", "unfinished", "unwritable")

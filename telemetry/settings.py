@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
-from telemetry.environment.channel_settings import ChannelSettings
 from telemetry.costs.prices import Prices
+from telemetry.environment.channel_settings import ChannelSettings
 from telemetry.environment.checked_values import SAMPLERS, sampler, validated_database_url, web_address
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
@@ -50,6 +50,7 @@ class TelemetrySettings(ChannelSettings):
         rerouted_loggers: libraries whose own handlers are removed, so that their lines go where all others go.
         verbose_loggers: libraries that are heard from WARNING on, unless `LOG_LEVEL` is DEBUG.
         runbook_path: of the runbook in the service's repository, which alerts name without `RUNBOOK_URL`; empty if there is none.
+        runs_jobs_on_request: an operator may run a job again from the alert about it: the service adds the bot's command for that.
         owns_environment: misspelled variables are refused in the whole environment, not only in `.env`.
     """
 
@@ -61,6 +62,7 @@ class TelemetrySettings(ChannelSettings):
     runbook_path: ClassVar[str] = ""
 
     owns_environment: ClassVar[bool] = False
+    runs_jobs_on_request: ClassVar[bool] = False
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -92,18 +94,6 @@ class TelemetrySettings(ChannelSettings):
     alert_threshold_disk: Percent = Field(default=90, description="a whole percentage from 1 to 100")
     alert_threshold_memory: Percent = Field(default=90, description="a whole percentage from 1 to 100")
     alert_threshold_job_failures: int = Field(default=3, ge=1, description="a whole number from 1: failures in a row")
-    telegram_token: SecretStr | None = Field(
-        default=None, min_length=10, description="the token that BotFather gave, such as 123456:ABC-DEF"
-    )
-    manager_chat_id: str | None = Field(
-        default=None, pattern=r"^(-?[0-9]+|@[A-Za-z0-9_]+)$", description="a chat's number, or @name of a channel"
-    )
-    telegram_api_url: str = Field(
-        default="https://api.telegram.org",
-        pattern=r"^https?://",
-        description="a URL that begins with http:// or https://",
-    )
-    telegram_thread_id: int | None = Field(default=None, ge=1, description="a whole number: the topic's id in a forum")
     alert_webhook_url: Annotated[SecretStr, AfterValidator(web_address)] | None = Field(
         default=None, description="a URL that begins with http:// or https://, and takes JSON"
     )

@@ -1,5 +1,6 @@
 """Composes the alert pipeline of a process: intake, outbox, rules, dispatch and channels."""
 
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +14,7 @@ from opentelemetry.trace import SpanContext, Tracer
 from sqlalchemy.engine import Engine
 
 from telemetry.alerts.channels.channel import Channel
-from telemetry.alerts.channels.telegram import Bot, Telegram
-from telemetry.alerts.channels.webhook import Webhook
+from telemetry.alerts.destinations import configured_bot, configured_channels, incident_routing, message_links
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.dispatch.fallback import FallbackNotifier
@@ -22,7 +22,7 @@ from telemetry.alerts.dispatch.worker import DispatchWorker
 from telemetry.alerts.incident_channels.channel_checks import channel_checks
 from telemetry.alerts.incident_channels.configured import configured_incident_channels
 from telemetry.alerts.incident_delivery.channel_test_message import incident_for_test, send_to_chain, send_to_target
-from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting, incident_worker
+from telemetry.alerts.incident_delivery.incident_routing import incident_worker
 from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.intake.exporter import AlertExporter
 from telemetry.alerts.outbox import file
@@ -31,7 +31,6 @@ from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.outbox.queries import AlertQueries
 from telemetry.alerts.outbox.silences import Silences
-from telemetry.alerts.rendering.message import Links
 from telemetry.alerts.rules import resource_usage
 from telemetry.alerts.rules.condition import ConditionTracker
 from telemetry.alerts.rules.database_down import DatabaseDownRule
@@ -39,8 +38,8 @@ from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRule
 from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
+from telemetry.alerts.telegram_updates.operator_bot import BotContext, OperatorBot
 from telemetry.database import EngineLimits, dedicated_engine
-from telemetry.environment.alert_channels import TELEGRAM
 from telemetry.error_text import safe_text
 from telemetry.failsafe import failsafe
 from telemetry.health.database_writes import DatabaseCheck
@@ -71,25 +70,6 @@ class PipelineContext:
     clock: Callable[[], float] = time.time
 
 
-def configured_channels(settings: TelemetrySettings) -> list[Channel]:
-    """Telegram, if `ALERT_CHANNELS` has it, and the webhook, which is its fallback."""
-    found: list[Channel] = []
-    is_named = TELEGRAM in settings.named_channels
-    if is_named and settings.telegram_token is not None and settings.manager_chat_id is not None:
-        bot = Bot(
-            settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
-        )
-        found.append(Telegram(bot))
-    if settings.alert_webhook_url is not None:
-        found.append(Webhook(settings.alert_webhook_url, runbook=settings.runbook))
-    return found
-
-
-def _routing(settings: TelemetrySettings, *, has_chain: bool) -> IncidentRouting:
-    targets = configured_incident_channels(settings)
-    return IncidentRouting(targets, has_chain, settings.alert_escalation, settings.alert_escalate_after)
-
-
 def _thresholds(settings: TelemetrySettings) -> resource_usage.Thresholds:
     return resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
 
@@ -117,15 +97,18 @@ class AlertPipeline:
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
         sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
-        self.links = Links(settings.trace_url_template or "", settings.runbook)
+        self.routing = incident_routing(settings, has_chain=bool(self.channels))
+        self.operator_bot = self._operator_bot(settings, registry, context)
+        self.links = message_links(settings, has_buttons=self.operator_bot is not None)
         delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, self.links)
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
         self.exporter = AlertExporter(deduplicator, context.in_job)
-        dispatcher = Dispatcher(self.outbox, self.channels, delivery, sender)
         self._worker = DispatchWorker(
-            deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock, self.links), self._pending_count
+            deduplicator,
+            Dispatcher(self.outbox, self.channels, delivery, sender),
+            FallbackNotifier(self.channels, context.clock, self.links),
+            self._pending_count,
         )
-        self.routing = _routing(settings, has_chain=bool(self.channels))
         self._incidents = incident_worker(self.outbox, self.routing, delivery, sender, context.meter)
         self._clock, self._shared_engine = context.clock, engine
         self._engine = dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
@@ -135,6 +118,9 @@ class AlertPipeline:
         )
         self._job_failures = self._job_failures_rule(settings)
         self._evaluation = self._evaluator(conditions, sender, uses_database=context.uses_database).periodic_task()
+        self._observe(deduplicator, context)
+
+    def _observe(self, deduplicator: Deduplicator, context: PipelineContext) -> None:
         if self.is_on:
             AlertMetrics(self.queries, deduplicator, self.channel_names, context.clock).observe(context.meter)
 
@@ -154,6 +140,19 @@ class AlertPipeline:
         if (channel := {each.name: each for each in self.channels}.get(name)) is not None:
             return send_to_chain(channel, incident, self.links)
         return send_to_target({each.name: each for each in self.routing.targets}[name], incident, self.links)
+
+    def _operator_bot(
+        self, settings: TelemetrySettings, registry: ProcessRegistry, context: PipelineContext
+    ) -> OperatorBot | None:
+        """None without Telegram, and where its commands are switched off."""
+        if not (self.is_on and settings.telegram_commands and (bot := configured_bot(settings))):
+            return None
+        where = f"{settings.service_name} {settings.service_version}, {settings.environment}, on {socket.gethostname()}"
+        operators, names = settings.operator_ids, self.channel_names
+        holder, is_dead = registry.lease_holder, registry.is_dead
+        return OperatorBot(
+            bot, BotContext(self.outbox, context.meter, context.clock, holder, is_dead, operators, where, names)
+        )
 
     def _evaluator(self, conditions: ConditionTracker, sender: Sender, *, uses_database: bool) -> RuleEvaluator:
         database = DatabaseDownRule(DatabaseCheck(self._engine) if uses_database else _nothing, conditions)
@@ -185,6 +184,15 @@ class AlertPipeline:
             self._incidents.start()
             self._evaluation.start()
 
+    def serve(self) -> None:
+        """Read the commands of operators as well: this process stays. More than once is harmless."""
+        if self.operator_bot is not None:
+            self.operator_bot.start()
+
+    def stop_serving(self) -> None:
+        if self.operator_bot is not None:
+            self.operator_bot.stop()
+
     def stop_rules(self) -> None:
         self._evaluation.stop()
 
@@ -199,6 +207,7 @@ class AlertPipeline:
 
         Returns whether no alert is only in memory.
         """
+        attempt("the Telegram bot", self.stop_serving)
         attempt("the rules of alerts", self.stop_rules)
         end = time.monotonic() + deadline
         is_saved = not self.is_on or self._worker.shutdown(deadline)

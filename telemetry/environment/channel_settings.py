@@ -4,12 +4,13 @@ import re
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import NoDecode
 
 from telemetry.environment import apprise_package
 from telemetry.environment.alert_channels import DEFAULT, REQUIRED, ChannelLevel, parse_channels, parse_names
 from telemetry.environment.checked_values import duration, web_address
 from telemetry.environment.proxies import is_loopback
+from telemetry.environment.telegram_settings import TelegramSettings
 
 _WEB: Final = r"^https?://[^\s/]+"
 _URL: Final = "a URL that begins with http:// or https://"
@@ -47,7 +48,7 @@ def split_urls(urls: SecretStr) -> list[str]:
     return [each for each in _SEPARATOR.split(urls.get_secret_value().strip()) if each]
 
 
-class ChannelSettings(BaseSettings):
+class ChannelSettings(TelegramSettings):
     """What the channels of alerts need to know. `alert_escalate_after` is in seconds."""
 
     alert_channels: Annotated[tuple[ChannelLevel, ...], NoDecode, BeforeValidator(parse_channels)] = Field(

@@ -20,6 +20,7 @@ SAMPLERS: Final = frozenset(
         "parentbased_traceidratio",
     }
 )
+_USER_IDS: Final = re.compile(r"\s*[1-9][0-9]{0,18}\s*(,\s*[1-9][0-9]{0,18}\s*)*", re.ASCII)
 
 
 def validated_database_url(text: str) -> str:
@@ -60,3 +61,10 @@ def duration(value: object) -> object:
     if _PART.sub("", value) or not 1 <= seconds <= _MAX_DURATION:
         raise ValueError("not a duration")
     return float(seconds)
+
+
+def user_ids(text: str) -> str:
+    """Numbers of Telegram's users, with commas between them."""
+    if not _USER_IDS.fullmatch(text):
+        raise ValueError("not a list of numbers")
+    return text

@@ -106,7 +106,9 @@ def _next_task(coroutines: list[Any], awaited: Any, chain: AwaitChain) -> AnyTas
 def _grouped(coroutines: list[Any]) -> list[AnyTask]:
     """The tasks of the innermost group that the coroutines of a task hold, as a middleware of Starlette does."""
     for coroutine in reversed(coroutines[-_MAX_SEARCHED:]):
-        if found := [task for each in gc.get_referents(coroutine) if _is_group(each) for task in _tasks_in(each._tasks)]:  # noqa: SLF001
+        if found := [
+            task for each in gc.get_referents(coroutine) if _is_group(each) for task in _tasks_in(each._tasks)
+        ]:
             return found
     return []
 

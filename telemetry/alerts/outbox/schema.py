@@ -4,7 +4,7 @@ import re
 import sqlite3
 from typing import Final
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """In the file as `user_version`."""
 _DELIVERIES: Final = """
 CREATE TABLE deliveries (
@@ -47,6 +47,11 @@ ALTER TABLE incidents ADD COLUMN section TEXT NOT NULL DEFAULT '';
 ALTER TABLE incidents ADD COLUMN resolution TEXT NOT NULL DEFAULT '';
 """,
     4: f"{_ACKNOWLEDGED}{_DELIVERIES}",
+    5: """
+ALTER TABLE posts ADD COLUMN buttons INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE posts ADD COLUMN changed_at REAL;
+CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;
+""",
 }
 """How a file of the version before becomes one of each version."""
 ADDED_TO_INCIDENTS: Final = {
@@ -108,8 +113,11 @@ CREATE TABLE posts (
     edited_at REAL,
     chat_id TEXT,
     message_id INTEGER,
-    bot_id TEXT
+    bot_id TEXT,
+    buttons INTEGER NOT NULL DEFAULT 0,
+    changed_at REAL
 );
+CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;
 CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
 CREATE TABLE tellings (
     post_id INTEGER NOT NULL REFERENCES posts (id) ON DELETE CASCADE,

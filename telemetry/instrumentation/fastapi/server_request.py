@@ -219,7 +219,9 @@ class ServerRequest:
         if (span := self.span) is not None:
             if not _has_exception(span, error):
                 span.record_exception(error)
-            if not isinstance(self.status, int) or self.status < SERVER_ERROR:  # else it is the status, as in the duration
+            if (
+                not isinstance(self.status, int) or self.status < SERVER_ERROR
+            ):  # else it is the status, as in the duration
                 span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             span.set_status(SpanStatus(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 

@@ -50,6 +50,7 @@ BEYOND = [
     ("alert_acknowledge_seconds", "histogram", {"level"}),
     ("alert_resolve_seconds", "histogram", {"level"}),
     ("alert_messages_total", "counter", {"channel", "result"}),
+    ("telegram_updates_total", "counter", {"kind", "result"}),
     ("scheduler_runs_lost_total", "counter", {"job_name"}),
     ("scheduler_runs_skipped_total", "counter", {"job_name"}),
     ("worker_restarts_total", "counter", {"reason"}),

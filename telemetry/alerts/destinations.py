@@ -1,0 +1,41 @@
+"""Where alerts go, as the settings say: the bot, the channels, the order of an escalation, and the links of a message."""
+
+from telemetry.alerts.channels.channel import Channel
+from telemetry.alerts.channels.telegram import Bot, Telegram
+from telemetry.alerts.channels.webhook import Webhook
+from telemetry.alerts.incident_channels.configured import configured_incident_channels
+from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting
+from telemetry.alerts.rendering.message import Links
+from telemetry.environment.alert_channels import TELEGRAM
+from telemetry.settings import TelemetrySettings
+
+
+def configured_bot(settings: TelemetrySettings) -> Bot | None:
+    """The Telegram bot that sends; None if it is not configured, or `ALERT_CHANNELS` does not have it."""
+    if TELEGRAM not in settings.named_channels or settings.telegram_token is None or settings.manager_chat_id is None:
+        return None
+    return Bot(
+        settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
+    )
+
+
+def configured_channels(settings: TelemetrySettings) -> list[Channel]:
+    """Telegram, if `ALERT_CHANNELS` has it, and the webhook, which is its fallback."""
+    found: list[Channel] = []
+    if bot := configured_bot(settings):
+        found.append(Telegram(bot))
+    if settings.alert_webhook_url is not None:
+        found.append(Webhook(settings.alert_webhook_url, runbook=settings.runbook))
+    return found
+
+
+def incident_routing(settings: TelemetrySettings, *, has_chain: bool) -> IncidentRouting:
+    """The channels that keep incidents, and who is notified when nobody acknowledges."""
+    targets = configured_incident_channels(settings)
+    return IncidentRouting(targets, has_chain, settings.alert_escalation, settings.alert_escalate_after)
+
+
+def message_links(settings: TelemetrySettings, *, has_buttons: bool) -> Links:
+    """What a message links to, and which buttons it has."""
+    template, runs_jobs = settings.trace_url_template or "", settings.runs_jobs_on_request
+    return Links(template, settings.runbook, has_buttons=has_buttons, runs_jobs=runs_jobs)
