@@ -199,10 +199,9 @@ def _alerts(runtime: Service) -> str:
     result = runtime.telemetry.alerts.check()
     if result.error:
         raise DiagnosticFailed(f"{result.error[:1].upper()}{result.error[1:]}.")
-    chain = [channel.name for channel in runtime.telemetry.alerts.channels]
-    if names := [*chain, *runtime.settings.incident_channel_names]:
+    if names := runtime.telemetry.alerts.channel_names:
         return f"delivery enabled ({', '.join(names)})"
-    return "stored, not sent: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, or ALERT_WEBHOOK_URL"
+    return "stored, not sent: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, ALERT_WEBHOOK_URL, or ALERT_CHANNELS"
 
 
 def _run_check(name: str, check: Check) -> Finding:

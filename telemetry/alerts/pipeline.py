@@ -21,6 +21,8 @@ from telemetry.alerts.dispatch.fallback import FallbackNotifier
 from telemetry.alerts.dispatch.worker import DispatchWorker
 from telemetry.alerts.incident_channels.channel_checks import channel_checks
 from telemetry.alerts.incident_channels.configured import configured_incident_channels
+from telemetry.alerts.incident_delivery.channel_test_message import incident_for_test, send_to_chain, send_to_target
+from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting, incident_worker
 from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.intake.exporter import AlertExporter
 from telemetry.alerts.outbox import file
@@ -83,6 +85,11 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
     return found
 
 
+def _routing(settings: TelemetrySettings, *, has_chain: bool) -> IncidentRouting:
+    targets = configured_incident_channels(settings)
+    return IncidentRouting(targets, has_chain, settings.alert_escalation, settings.alert_escalate_after)
+
+
 def _thresholds(settings: TelemetrySettings) -> resource_usage.Thresholds:
     return resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
 
@@ -105,8 +112,7 @@ class AlertPipeline:
         registry: ProcessRegistry,
         context: PipelineContext,
     ) -> None:
-        self.is_on, self._settings = settings.telemetry_alerts, settings
-        self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
+        self.is_on, self.outbox = settings.telemetry_alerts, Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
         sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
@@ -118,8 +124,10 @@ class AlertPipeline:
         self._worker = DispatchWorker(
             deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock, self.links), self._pending_count
         )
-        self._clock = context.clock
-        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
+        self.routing = _routing(settings, has_chain=bool(self.channels))
+        self._incidents = incident_worker(self.outbox, self.routing, delivery, sender, context.meter)
+        self._clock, self._shared_engine = context.clock, engine
+        self._engine = dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
         conditions = ConditionTracker(self.outbox, context.clock)
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component
@@ -127,8 +135,24 @@ class AlertPipeline:
         self._job_failures = self._job_failures_rule(settings)
         self._evaluation = self._evaluator(conditions, sender, uses_database=context.uses_database).periodic_task()
         if self.is_on:
-            channels = [each.name for each in self.channels]
-            AlertMetrics(self.queries, deduplicator, channels, context.clock).observe(context.meter)
+            AlertMetrics(self.queries, deduplicator, self.channel_names, context.clock).observe(context.meter)
+
+    @property
+    def channel_names(self) -> list[str]:
+        """All channels that are configured: Telegram and the webhook, of which one sends, and those that keep incidents."""
+        return [*(each.name for each in self.channels), *(each.name for each in self.routing.targets)]
+
+    def test_channel(self, name: str, fingerprint: str, section: str) -> str:
+        """Send a test to one channel alone. Returns what the channel accepted, in a few words.
+
+        Raises:
+            ChannelError: it did not accept the test, or that is unknown.
+            KeyError: it is not configured.
+        """
+        incident = incident_for_test(fingerprint, section, self._clock())
+        if (channel := {each.name: each for each in self.channels}.get(name)) is not None:
+            return send_to_chain(channel, incident, self.links)
+        return send_to_target({each.name: each for each in self.routing.targets}[name], incident, self.links)
 
     def _evaluator(self, conditions: ConditionTracker, sender: Sender, *, uses_database: bool) -> RuleEvaluator:
         database = DatabaseDownRule(DatabaseCheck(self._engine) if uses_database else _nothing, conditions)
@@ -157,6 +181,7 @@ class AlertPipeline:
         """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""
         if self.is_on:
             self._worker.start()
+            self._incidents.start()
             self._evaluation.start()
 
     def stop_rules(self) -> None:
@@ -174,7 +199,9 @@ class AlertPipeline:
         Returns whether no alert is only in memory.
         """
         attempt("the rules of alerts", self.stop_rules)
+        end = time.monotonic() + deadline
         is_saved = not self.is_on or self._worker.shutdown(deadline)
+        attempt("the channels of incidents", lambda: self._incidents.shutdown(max(0.0, end - time.monotonic())))
         attempt("the note of failed jobs", self._job_failures.note_told)
         for channel in self.channels:
             attempt(f"closing the channel {channel.name}", channel.close)
@@ -195,12 +222,12 @@ class AlertPipeline:
 
     def channel_checks(self) -> Mapping[str, Callable[[], str]]:
         """By the names of the incident channels: whether each would accept alerts, without sending one."""
-        return channel_checks(configured_incident_channels(self._settings))
+        return channel_checks(self.routing.targets)
 
     def _can_send(self) -> bool:
         """Whether a channel is configured and not disabled."""
         disabled = {each.name for each in self.queries.channels() if each.disabled_reason is not None}
-        return any(each.name not in disabled for each in self.channels)
+        return any(name not in disabled for name in self.channel_names)
 
     def _pending_count(self) -> int:
         return self.queries.counts(self._clock()).pending if self.channels else 0

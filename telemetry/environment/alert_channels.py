@@ -21,7 +21,7 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The names of all channels, each with the variables without which it cannot send."""
 LEVELS: Final = ("INFO", "WARNING", "ERROR", "CRITICAL")
-CHAIN: Final = frozenset({TELEGRAM, WEBHOOK})
+_CHAIN: Final = frozenset({TELEGRAM, WEBHOOK})
 """Telegram and its fallback: one chain, which sends every alert to the first of the two that works."""
 _CHAIN_LEVEL: Final = "WARNING"
 _WORD: Final = re.compile(r"[A-Za-z]{0,12}(_[A-Za-z]{1,12})?")
@@ -64,7 +64,7 @@ def parse_names(value: object) -> object:
     names = tuple(_parts(value))
     for name in names:
         _require_known("ALERT_ESCALATION", name)
-        if name in CHAIN:
+        if name in _CHAIN:
             raise ValueError(f"ALERT_ESCALATION names {name}, but an escalation goes to another channel: {_others()}.")
     _require_distinct("ALERT_ESCALATION", names)
     return names
@@ -76,7 +76,7 @@ def _channel(text: str) -> ChannelLevel:
     if level.upper() not in LEVELS:
         what = f"the level {_shown(level)}" if colon else "no level"
         raise ValueError(f"ALERT_CHANNELS has {what} for {name}, but must have info, warning, error or critical.")
-    if name in CHAIN and level.upper() != _CHAIN_LEVEL:
+    if name in _CHAIN and level.upper() != _CHAIN_LEVEL:
         raise ValueError(f"ALERT_CHANNELS has {name}:{level.lower()}, but the level of {name} must be warning.")
     return ChannelLevel(name, level.upper())
 
@@ -97,7 +97,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _others() -> str:
-    return ", ".join(name for name in REQUIRED if name not in CHAIN)
+    return ", ".join(name for name in REQUIRED if name not in _CHAIN)
 
 
 def _shown(text: str) -> str:

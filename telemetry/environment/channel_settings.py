@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import BaseSettings, NoDecode
 
 from telemetry.environment import apprise_package
-from telemetry.environment.alert_channels import CHAIN, DEFAULT, REQUIRED, ChannelLevel, parse_channels, parse_names
+from telemetry.environment.alert_channels import DEFAULT, REQUIRED, ChannelLevel, parse_channels, parse_names
 from telemetry.environment.checked_values import duration, web_address
 from telemetry.environment.proxies import is_loopback
 
@@ -120,11 +120,6 @@ class ChannelSettings(BaseSettings):
     def named_channels(self) -> tuple[str, ...]:
         """The channels that alerts may go to: first, or by escalation."""
         return tuple(dict.fromkeys([*(channel.name for channel in self.alert_channels), *self.alert_escalation]))
-
-    @property
-    def incident_channel_names(self) -> tuple[str, ...]:
-        """The named channels but Telegram and the webhook."""
-        return tuple(name for name in self.named_channels if name not in CHAIN)
 
     def channel_urls(self) -> list[str]:
         """The addresses that the named channels call by HTTP."""
