@@ -30,6 +30,8 @@ ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"
 PRODUCTION: Final = "production"
 _OF_OPENTELEMETRY: Final = frozenset({"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"})
+_OF_OTHERS: Final = frozenset({"MAIL_FROM", "MAIL_TO"})
+"""Usual variables of other programs, which are no misspelling of ours."""
 
 
 Percent = Annotated[int, Field(ge=1, le=100)]
@@ -204,7 +206,7 @@ class TelemetrySettings(ChannelSettings):
 
     @classmethod
     def _check_names(cls, file: Mapping[str, str]) -> None:
-        known = _OF_OPENTELEMETRY.union(name.upper() for name in cls.model_fields)
+        known = _OF_OPENTELEMETRY.union(_OF_OTHERS, (name.upper() for name in cls.model_fields))
         found = dict(misspelled(file, known))
         if cls.owns_environment:
             both = [name for name, value in (*os.environ.items(), *file.items()) if value]

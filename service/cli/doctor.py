@@ -115,6 +115,7 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
         "backups": lambda: check_backup(engine),
         "job runs": lambda: _job_runs(runtime),
         "alerts": lambda: _alerts(runtime),
+        **{f"channel {name}": check for name, check in runtime.telemetry.alerts.channel_checks().items()},
         **_credential_checks(runtime),
         **{f"telemetry: {name}": check for name, check in selftest.items()},
         "telemetry: job": lambda: _job(runtime, selftest["job"]),

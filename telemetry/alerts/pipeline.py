@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.dispatch.fallback import FallbackNotifier
 from telemetry.alerts.dispatch.worker import DispatchWorker
+from telemetry.alerts.incident_channels.channel_checks import channel_checks
 from telemetry.alerts.incident_channels.configured import configured_incident_channels
 from telemetry.alerts.incident_delivery.channel_test_message import incident_for_test, send_to_chain, send_to_target
 from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting, incident_worker
@@ -39,6 +40,7 @@ from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRul
 from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
 from telemetry.database import EngineLimits, dedicated_engine
+from telemetry.environment.alert_channels import TELEGRAM
 from telemetry.error_text import safe_text
 from telemetry.failsafe import failsafe
 from telemetry.health.database_writes import DatabaseCheck
@@ -70,9 +72,10 @@ class PipelineContext:
 
 
 def configured_channels(settings: TelemetrySettings) -> list[Channel]:
-    """The channels that are configured, the preferred one first."""
+    """Telegram, if `ALERT_CHANNELS` has it, and the webhook, which is its fallback."""
     found: list[Channel] = []
-    if settings.telegram_token is not None and settings.manager_chat_id is not None:
+    is_named = TELEGRAM in settings.named_channels
+    if is_named and settings.telegram_token is not None and settings.manager_chat_id is not None:
         bot = Bot(
             settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
         )
@@ -216,6 +219,10 @@ class AlertPipeline:
         except (sqlite3.Error, OSError) as error:
             problems = [f"the outbox cannot be read: {safe_text(error)}"]
         return CheckResult("warning", {"error": problems[0]}, problems[0]) if problems else CheckResult()
+
+    def channel_checks(self) -> Mapping[str, Callable[[], str]]:
+        """By the names of the incident channels: whether each would accept alerts, without sending one."""
+        return channel_checks(self.routing.targets)
 
     def _can_send(self) -> bool:
         """Whether a channel is configured and not disabled."""

@@ -136,8 +136,8 @@ class ChannelSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _channels_are_configured(self) -> Self:
-        """Each named channel has its variables. Telegram may be without them if nothing names it: alerts are then kept."""
-        named = self.named_channels if "alert_channels" in self.model_fields_set else self.alert_escalation
+        """Each named channel has its variables. Telegram alone may be without them: alerts are then kept."""
+        named = self.alert_escalation if self.alert_channels == DEFAULT else self.named_channels
         for name in named:
             variable = "ALERT_ESCALATION" if name in self.alert_escalation else "ALERT_CHANNELS"
             unset = [each for each in REQUIRED[name] if getattr(self, each.lower()) is None]

@@ -14,11 +14,10 @@ from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
 from telemetry.alerts.incident_channels.incident_texts import component, link, rfc3339, safe_key, text, title
 from telemetry.alerts.incident_channels.service_response import ResponseRules
-from telemetry.alerts.outbox.incidents import EXPIRE_AFTER
 from telemetry.http_client.exchange import BoundedResponse
 
-HOLD_SECONDS: Final = EXPIRE_AFTER + 3600.0
-"""An alert that is not updated ends after this time: later than an incident that is not repeated expires."""
+HOLD_SECONDS: Final = 25 * 3600.0
+"""An alert that is not updated ends after this time: longer than the day after which every open incident is updated."""
 _MAX_SUMMARY: Final = 300
 _MAX_DESCRIPTION: Final = 4000
 _NAME: Final = "ServiceAlert"

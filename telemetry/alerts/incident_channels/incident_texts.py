@@ -9,6 +9,8 @@ from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, I
 from telemetry.alerts.rendering.markup import ELLIPSIS, clean, cut, one_line
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MAX_READ: Final = 40_000
+_MAX_LINE: Final = 4000
 _MAX_FACTS: Final = 20
 _MAX_NAME: Final = 50
 _MAX_VALUE: Final = 300
@@ -25,21 +27,22 @@ def safe_key(key: str) -> str:
 def title(event: IncidentEvent, max_units: int) -> str:
     """The incident in one line, in at most so many UTF-16 units: never more characters than that either."""
     incident = event.incident
-    what = one_line(incident.summary) or one_line(incident.error) or "(no text)"
+    what = _line(incident.summary) or _line(incident.error) or "(no text)"
     return cut(f"{component(event)}: {what}", max_units)
 
 
 def text(event: IncidentEvent, max_units: int) -> str:
-    """The whole message, in at most so many UTF-16 units. A step that the message does not show is its first line."""
-    first, message = heading(event), clean(event.message.plain).strip() or title(event, max_units)
+    """The whole message, in at most so many UTF-16 units. Who acknowledged the incident is its first line."""
+    first, message = heading(event), clean(event.message.plain[:_MAX_READ]).strip() or title(event, max_units)
     return cut(message if first in message else f"{first}\n{message}", max_units)
 
 
 def heading(event: IncidentEvent) -> str:
-    """Who acknowledged the incident; empty for other steps."""
-    if event.step != IncidentStep.ACKNOWLEDGE:
+    """Who acknowledged the incident, as long as it is open; empty for nobody."""
+    is_acknowledged = event.step == IncidentStep.ACKNOWLEDGE or event.acknowledged_by
+    if not is_acknowledged or event.step == IncidentStep.RESOLVE:
         return ""
-    return f"Acknowledged by {cut(one_line(event.acknowledged_by), _MAX_COMPONENT) or 'an operator'}."
+    return f"Acknowledged by {cut(_line(event.acknowledged_by), _MAX_COMPONENT) or 'an operator'}."
 
 
 def cut_bytes(words: str, max_bytes: int) -> str:
@@ -51,7 +54,7 @@ def cut_bytes(words: str, max_bytes: int) -> str:
 
 
 def component(event: IncidentEvent) -> str:
-    return cut(one_line(event.incident.component), _MAX_COMPONENT) or "unknown"
+    return cut(_line(event.incident.component), _MAX_COMPONENT) or "unknown"
 
 
 def details(event: IncidentEvent) -> dict[str, str]:
@@ -70,7 +73,12 @@ def details(event: IncidentEvent) -> dict[str, str]:
         "trace": event.trace_url,
         **dict(list(incident.facts.items())[:_MAX_FACTS]),
     }
-    return {cut(one_line(name), _MAX_NAME): cut(one_line(value), _MAX_VALUE) for name, value in found.items() if value}
+    return {cut(_line(name), _MAX_NAME): cut(_line(value), _MAX_VALUE) for name, value in found.items() if value}
+
+
+def _line(words: str) -> str:
+    """One line; of a text that may be a megabyte, the beginning is enough."""
+    return one_line(words[:_MAX_LINE])
 
 
 def rfc3339(at: float) -> str:

@@ -16,6 +16,7 @@ from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
 from telemetry.alerts.incident_channels.incident_texts import text
 from telemetry.alerts.incident_channels.service_response import ResponseRules
+from telemetry.alerts.rendering.markup import ELLIPSIS, units
 from telemetry.http_client.exchange import BoundedResponse
 
 _MAX_TEXT: Final = 3900
@@ -101,7 +102,12 @@ def _refusal(error: str, headers: Mapping[str, str]) -> Exception:
 
 def _escaped(event: IncidentEvent) -> str:
     """Escaped, and short enough with what escaping adds."""
-    limit = _MAX_TEXT
-    while len(escaped := text(event, limit).translate(_ESCAPED)) > _MAX_TEXT:
-        limit -= max(1, (len(escaped) - _MAX_TEXT) // 5)
-    return escaped
+    kept: list[str] = []
+    left = _MAX_TEXT
+    for character in text(event, _MAX_TEXT):
+        escaped = character.translate(_ESCAPED)
+        left -= units(escaped)
+        if left < 0:
+            return "".join(kept) + ELLIPSIS
+        kept.append(escaped)
+    return "".join(kept)

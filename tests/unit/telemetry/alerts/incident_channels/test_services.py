@@ -1,12 +1,15 @@
 """What each service has of its own: its texts, its identity of an incident, and its refusals."""
 
 import json
+import time
+from datetime import datetime
 
 import pytest
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.alerts.incident_channels.incident_channel import IncidentStep
+from telemetry.alerts.incident_delivery.due_deliveries import REMIND_AFTER
 from telemetry.alerts.rendering.message import Message
 from tests.support.loopback import response
 from tests.unit.telemetry.alerts.incident_channels.conftest import event, played
@@ -24,6 +27,7 @@ def played_as(name):
 
 
 pagerduty, slack, alertmanager = map(played_as, ("pagerduty", "slack", "alertmanager"))
+jsm, grafana_irm, incident_io, ntfy = map(played_as, ("jsm", "grafana_irm", "incident_io", "ntfy"))
 
 
 def refusal(it, step=OPEN, **values):
@@ -74,11 +78,13 @@ def test_pagerduty_says_when_its_limit_is_over(pagerduty):
 def test_slack_has_one_message_that_each_step_replaces(slack):
     slack.step(OPEN)
     slack.step(ACKNOWLEDGE, acknowledged_by="Anna")
-    slack.step(RESOLVE, message=Message("", "✅ RESOLVED"))
+    slack.step(UPDATE, acknowledged_by="Anna")
+    slack.step(RESOLVE, acknowledged_by="Anna", message=Message("", "✅ RESOLVED"))
 
-    assert slack.server.paths == ["/api/chat.postMessage", "/api/chat.update", "/api/chat.update"]
+    assert slack.server.paths == ["/api/chat.postMessage", *["/api/chat.update"] * 3]
     (kept,) = slack.service.kept.values()
-    assert kept.texts == ["❌ ERROR\nshop failed", "Acknowledged by Anna.\n❌ ERROR\nshop failed", "✅ RESOLVED"]
+    acknowledged = "Acknowledged by Anna.\n❌ ERROR\nshop failed"
+    assert kept.texts == ["❌ ERROR\nshop failed", acknowledged, acknowledged, "✅ RESOLVED"]
 
 
 def test_a_message_that_was_deleted_in_slack_is_sent_as_a_new_one(slack):
@@ -151,7 +157,7 @@ def test_an_alert_of_alertmanager_outlasts_the_time_until_the_next_update(alertm
 
     (alert,) = alertmanager.server.requests[0].body
     assert alert["annotations"]["runbook_url"] == "https://docs.example/runbook#any"
-    assert alert["startsAt"] < alert["endsAt"]
+    assert datetime.fromisoformat(alert["endsAt"]).timestamp() > time.time() + REMIND_AFTER
     assert alertmanager.service.states == {json.dumps(alert["labels"], sort_keys=True): "open"}
 
 
@@ -190,3 +196,46 @@ def test_an_event_has_no_text_but_a_title(pagerduty):
     pagerduty.channel.deliver(event(OPEN, summary="", error="", message=Message("", "")))
 
     assert pagerduty.server.requests[0].body["payload"]["summary"] == "shop: (no text)"
+
+
+def test_incident_io_says_in_its_body_when_its_limit_is_over(incident_io):
+    limit = {"name": "key", "limit": 1200, "remaining": 0, "retry_after": "Thu, 17 Apr 2099 11:17:18 UTC"}
+    incident_io.service.faults.append(response({"type": "too_many_requests", "rate_limit": limit}, 429))
+
+    assert refusal(incident_io).retry_after == 86_400.0
+
+
+@pytest.mark.parametrize("name", ["jsm", "grafana_irm", "incident_io", "ntfy"])
+def test_a_revoked_key_disables_the_channel(name):
+    with played(name) as it:
+        it.service.is_revoked = True
+
+        assert refusal(it).permanent
+
+
+def test_jira_service_management_acts_by_alias(jsm):
+    states = []
+    for step in (OPEN, UPDATE, ACKNOWLEDGE, RESOLVE):
+        jsm.step(step)
+        states.append(jsm.service.states["shop"])
+
+    assert states == ["open", "open", "acknowledged", "resolved"]
+    root = "/jsm/ops/integration/v2/alerts"
+    assert jsm.server.paths == [root, root, f"{root}/shop/acknowledge", f"{root}/shop/close"]
+
+
+def test_a_phone_with_ntfy_is_quiet_for_an_update_and_loud_for_a_new_alert(ntfy):
+    for step in (OPEN, UPDATE, ACKNOWLEDGE, RESOLVE):
+        ntfy.step(step, level=AlertLevel.CRITICAL)
+
+    assert [request.body["priority"] for request in ntfy.server.requests] == [5, 2, 2, 5]
+    assert {request.body["sequence_id"] for request in ntfy.server.requests} == {"shop"}
+    assert ntfy.service.states == {"shop": "resolved"}
+
+
+def test_grafana_irm_gets_the_fields_of_a_formatted_webhook(grafana_irm):
+    grafana_irm.step(OPEN)
+    grafana_irm.step(RESOLVE)
+
+    assert [request.body["state"] for request in grafana_irm.server.requests] == ["alerting", "ok"]
+    assert grafana_irm.server.requests[0].body["link_to_upstream_details"] == "https://docs.example/runbook#any"
