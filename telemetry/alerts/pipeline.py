@@ -232,7 +232,7 @@ class AlertPipeline:
 
     def channel_checks(self) -> Mapping[str, Callable[[], str]]:
         """By the names of the incident channels: whether each would accept alerts, without sending one."""
-        return channel_checks(configured_incident_channels(self._settings))
+        return channel_checks(self.routing.targets)
 
     def _can_send(self) -> bool:
         """Whether a channel is configured and not disabled."""

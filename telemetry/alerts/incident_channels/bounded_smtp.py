@@ -68,10 +68,12 @@ class BoundedSmtp(smtplib.SMTP):
                 self.sock.settimeout(self._remaining())
             super().send(data[start : start + _PIECE_BYTES])
 
-    def starttls(self, *, context: ssl.SSLContext | None = None, **_others: Any) -> tuple[int, bytes]:
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """STARTTLS. The handshake has the time that is left when it begins."""
+        self.ehlo_or_helo_if_needed()
         if self.sock is not None:
             self.sock.settimeout(self._remaining())
-        return super().starttls(context=context)
+        self.starttls(context=context)
 
     def leave(self) -> None:
         """Say good-bye, if that is quick, and hang up."""

@@ -23,7 +23,7 @@ class ProbedChannel(Protocol):
 
 
 def channel_checks(channels: Sequence[ConfiguredChannel]) -> Mapping[str, Callable[[], str]]:
-    """A check by the name of each channel. It returns a sentence for the operator, and closes the channel.
+    """A check by the name of each channel. It returns a sentence for the operator.
 
     A check raises `CheckFailed` with the channel's own words.
     """
@@ -37,8 +37,6 @@ def _check(configured: ConfiguredChannel) -> Callable[[], str]:
             said = channel.probe() if isinstance(channel, ProbedChannel) else None
         except ChannelError as error:
             raise CheckFailed(str(error)) from None
-        finally:
-            channel.close()
         return f"{said or _UNPROBED}{_LIMITS.get(configured.name, '')}"
 
     return check

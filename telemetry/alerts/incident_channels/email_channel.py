@@ -82,7 +82,7 @@ class EmailChannel:
             smtp = BoundedSmtp(time.monotonic() + self._seconds, self._context() if server.tls == "tls" else None)
             _require(*smtp.connect(server.host, server.port))
             if server.tls == "starttls":
-                smtp.starttls(context=self._context())
+                smtp.encrypt(self._context())
             if server.username is not None and server.password is not None:
                 smtp.login(server.username, server.password.get_secret_value())
             yield smtp

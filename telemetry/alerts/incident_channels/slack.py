@@ -102,7 +102,8 @@ def _refusal(error: str, headers: Mapping[str, str]) -> Exception:
 
 def _escaped(event: IncidentEvent) -> str:
     """Escaped, and short enough with what escaping adds."""
-    kept, left = [], _MAX_TEXT
+    kept: list[str] = []
+    left = _MAX_TEXT
     for character in text(event, _MAX_TEXT):
         escaped = character.translate(_ESCAPED)
         left -= units(escaped)

@@ -269,6 +269,7 @@ def test_each_named_channel_of_alerts_is_a_line(runtime_of):
         findings = found(runtime_of(**settings, alert_channels="alertmanager:error,pagerduty:error"))
 
     assert (findings["channel alertmanager"].mark, findings["channel pagerduty"].mark) == (OK, OK)
+    assert findings["alerts"].sentence == "delivery enabled (alertmanager, pagerduty)"
     assert findings["channel alertmanager"].sentence == "Alertmanager is ready"
     assert findings["channel pagerduty"].sentence == "configured; the credentials are tried with the first alert"
 
