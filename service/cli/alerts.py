@@ -1,11 +1,13 @@
 """The commands `test-alert`, `acknowledge` and `silence`."""
 
 import argparse
+import getpass
 import re
 import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from service.bootstrap import SandboxUnavailable, Service
@@ -57,13 +59,20 @@ def acknowledge_alert(options: argparse.Namespace) -> int:
     """Acknowledge an alert, so that it is not escalated; 1 if that is not possible."""
     runtime = Service(Settings.read())
     try:
-        done = acknowledge(runtime.telemetry.alerts.outbox, options.id, options.by, time.time())
+        done = acknowledge(runtime.telemetry.alerts.outbox, options.id, options.by or _user_name(), time.time())
         output.say(acknowledgement_text(options.id, done))
     except (sqlite3.Error, OSError) as error:
         return output.complain(f"The alert outbox cannot be written: {safe_text(error)}.")
     finally:
         runtime.close(1.0)
     return 0 if done.result in {AcknowledgementResult.DONE, AcknowledgementResult.ALREADY_ACKNOWLEDGED} else 1
+
+
+def _user_name() -> str:
+    """Empty in a container whose user has no name."""
+    with suppress(KeyError, OSError, ImportError):
+        return getpass.getuser()
+    return ""
 
 
 def acknowledgement_text(alert_id: int, done: Acknowledgement) -> str:

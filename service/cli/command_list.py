@@ -1,7 +1,6 @@
 """All commands, in the order of `--help`."""
 
 import argparse
-import getpass
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +39,7 @@ def _test_alert_arguments(parser: argparse.ArgumentParser) -> None:
 def _acknowledge_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the alert")
     group.add_argument("id", metavar="ID", type=_positive, help="its id in GET /alerts")
-    group.add_argument("--by", metavar="NAME", default=getpass.getuser(), help="your name (default: your user name)")
+    group.add_argument("--by", metavar="NAME", help="your name (default: your user name)")
 
 
 def _silence_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from opentelemetry.metrics import Histogram, Meter
@@ -9,7 +10,7 @@ from opentelemetry.metrics import Histogram, Meter
 from telemetry import semconv
 from telemetry.alerts.incident_delivery.due_deliveries import DeliveryTarget, levels_from
 from telemetry.alerts.incident_delivery.escalations import EscalationPolicy, escalate
-from telemetry.alerts.outbox.file import Outbox, OutboxVersion
+from telemetry.alerts.outbox.file import Outbox, OutboxBusy, OutboxVersion
 from telemetry.failsafe import failsafe
 
 INTERVAL: Final = 5.0
@@ -139,6 +140,10 @@ class IncidentBookkeeping:
             sqlite3.Error, OSError: the outbox cannot be used now.
         """
         now = self._clock()
+        with suppress(OutboxBusy):
+            self._run(now)
+
+    def _run(self, now: float) -> None:
         if self._outbox.version() == self._version and 0 <= now - self._ran_at < INTERVAL:
             return
         errors = list(_errors(self._parts, now))
@@ -151,5 +156,7 @@ def _errors(parts: Iterable[Callable[[float], object]], now: float) -> Iterable[
     for part in parts:
         try:
             part(now)
+        except OutboxBusy:
+            continue  # another thread uses it: the next round tries again
         except (sqlite3.Error, OSError) as error:
             yield error

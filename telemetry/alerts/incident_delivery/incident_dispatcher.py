@@ -1,7 +1,9 @@
 """Brings the incidents of the outbox to one channel, one step at a time, from one process of the machine."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from telemetry import semconv
@@ -67,12 +69,14 @@ class IncidentDispatcher(forks.ForkAware):
         self._rejected = 0
         self._is_started = False
         self._plan = _Plan()
+        self._note: Callable[[], None] | None = None
+        """What became of a call, if the outbox did not take that: nothing else is sent before it is written."""
         forks.register(self)
 
     def restart_in_child(self) -> None:
         """The lease is the parent's: a child that ends neither sends by it nor releases it."""
         self._claim = replace(self._claim, holder=f"{self._claim.holder}:{os.getpid()}")
-        self._is_started, self._plan = False, _Plan()
+        self._is_started, self._plan, self._note = False, _Plan(), None
 
     def step(self) -> float:
         """Do one thing. Returns the seconds until the next step.
@@ -80,6 +84,7 @@ class IncidentDispatcher(forks.ForkAware):
         Raises:
             sqlite3.Error, OSError: the outbox cannot be used now.
         """
+        self._write(self._note)
         now, version = self._clock(), self._outbox.version()
         if version == self._plan.version and self._plan.made_at <= now < self._plan.valid_until:
             self.is_idle = True
@@ -127,10 +132,16 @@ class IncidentDispatcher(forks.ForkAware):
             self._save_failure(due, state, error)
         else:
             self._rejected = 0
-            now = self._clock()
-            self._deliveries.accepted(due, remote_id, self._failures.accepted(state).enabled(), now)
+            now, accepted = self._clock(), self._failures.accepted(state).enabled()
             self._delivery.record_delivery(name, notification, now)
+            self._write(partial(self._deliveries.accepted, due, remote_id, accepted, now))
         return self.target.channel.rate_limit.interval
+
+    def _write(self, note: Callable[[], None] | None) -> None:
+        self._note = note
+        if note is not None:
+            note()
+        self._note = None
 
     def _deliver(self, due: DueDelivery) -> str:
         try:
@@ -142,18 +153,15 @@ class IncidentDispatcher(forks.ForkAware):
 
     def _save_failure(self, due: DueDelivery, state: ChannelState, error: ChannelError) -> None:
         """A step that is rejected is left out, unless the channel rejects everything."""
-        if not error.message_rejected:
-            failed = self._failed(state, error)
-            self._deliveries.failed(due, failed, str(error), outcome_unknown=error.outcome_unknown, refused=False)
+        self._rejected += error.message_rejected
+        is_left_out = error.message_rejected and self._rejected < MAX_REJECTED
+        state = replace(state, last_error=str(error)) if is_left_out else self._failed(state, error)
+        if is_left_out and due.step in STEPS_THAT_MAY_BE_SKIPPED:
+            self._write(partial(self._deliveries.accepted, due, "", state, self._clock()))
             return
-        self._rejected += 1
-        if self._rejected >= MAX_REJECTED:
-            self._deliveries.failed(due, self._failed(state, error), str(error), outcome_unknown=False, refused=False)
-        elif due.step in STEPS_THAT_MAY_BE_SKIPPED:
-            self._deliveries.accepted(due, "", replace(state, last_error=str(error)), self._clock())
-        else:
-            state = replace(state, last_error=str(error))
-            self._deliveries.failed(due, state, str(error), outcome_unknown=False, refused=True)
+        unknown = error.outcome_unknown and not error.message_rejected
+        write = partial(self._deliveries.failed, due, state, str(error), outcome_unknown=unknown, refused=is_left_out)
+        self._write(write)
 
     def _failed(self, state: ChannelState, error: ChannelError) -> ChannelState:
         if state.disabled_reason is not None:

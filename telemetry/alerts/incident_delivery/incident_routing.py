@@ -7,7 +7,7 @@ from opentelemetry.metrics import Meter
 
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Sender
-from telemetry.alerts.incident_delivery.due_deliveries import DeliveryTarget
+from telemetry.alerts.incident_channels.configured import ConfiguredChannel
 from telemetry.alerts.incident_delivery.escalations import EscalationPolicy
 from telemetry.alerts.incident_delivery.incident_bookkeeping import (
     IncidentBookkeeping,
@@ -23,7 +23,7 @@ from telemetry.alerts.outbox.file import Outbox
 class IncidentRouting:
     """Where incidents go. `has_chain`: Telegram or the webhook sends them as well, `escalate_after` is in seconds or None."""
 
-    targets: Sequence[DeliveryTarget]
+    targets: Sequence[ConfiguredChannel]
     has_chain: bool
     escalation: Sequence[str] = ()
     escalate_after: float | None = None

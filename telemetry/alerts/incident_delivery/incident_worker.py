@@ -8,6 +8,7 @@ from telemetry.alerts.dispatch.worker import DISPATCH_INTERVAL, FINAL_FLUSH_SECO
 from telemetry.alerts.incident_delivery.incident_bookkeeping import IncidentBookkeeping
 from telemetry.alerts.incident_delivery.incident_dispatcher import IncidentDispatcher
 from telemetry.alerts.intake.exporter import notifying
+from telemetry.alerts.outbox.file import OutboxBusy
 from telemetry.failsafe import failsafe
 from telemetry.periodic import PeriodicTask
 from telemetry.sdk.shutdown import attempt
@@ -36,12 +37,15 @@ class ChannelThread:
         """Run steps until there is nothing to do at once.
 
         Raises:
-            sqlite3.Error, OSError: the outbox cannot be used.
+            sqlite3.Error, OSError: the outbox cannot be used. If only another thread uses it, the next round tries again.
         """
         if time.monotonic() < self._next_step and not self._is_ending:
             return
         is_ending = self._is_ending
-        pause = self._step()
+        try:
+            pause = self._step()
+        except OutboxBusy:
+            return
         self._next_step = time.monotonic() + pause
         self.is_drained = is_ending and self._dispatcher.is_idle
 

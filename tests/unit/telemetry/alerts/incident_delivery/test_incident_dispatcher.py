@@ -192,6 +192,31 @@ def test_one_resolve_that_fails_after_a_doubtful_open_is_not_forgotten(machine, 
     assert pager.sent() == [("open", "disk"), ("resolve", "disk")]
 
 
+def test_what_a_full_disk_does_not_take_is_written_before_anything_else_is_sent(machine, pager, monkeypatch, clock):
+    dispatcher = machine.dispatchers["pagerduty"]
+    repository = dispatcher._deliveries
+    accepted, is_full = repository.accepted, [True]
+
+    def write(*given):
+        if is_full[0]:
+            raise OSError(28, "No space left on device")
+        accepted(*given)
+
+    monkeypatch.setattr(repository, "accepted", write)
+    machine.report(alert(), alert("other"))
+    with pytest.raises(OSError, match="No space"):
+        machine.run(2)
+    with pytest.raises(OSError, match="No space"):
+        machine.run(2)
+    assert len(pager.arrived) == 1
+
+    is_full[0] = False
+    machine.run(5)
+
+    assert pager.sent() == [("open", "shop"), ("open", "other")]
+    assert not any(each.is_possible_duplicate for each in pager.arrived)
+
+
 def test_a_rate_limited_channel_is_left_alone_for_as_long_as_it_asks(machine, pager, clock):
     faults = iter(["429"])
     pager.fault = lambda _event: next(faults, None)
