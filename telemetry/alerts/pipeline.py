@@ -92,8 +92,7 @@ class AlertPipeline:
         registry: ProcessRegistry,
         context: PipelineContext,
     ) -> None:
-        self.is_on, self._settings = settings.telemetry_alerts, settings
-        self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
+        self.is_on, self.outbox = settings.telemetry_alerts, Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
         sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)

@@ -20,7 +20,7 @@ from telemetry.alerts.channels.http_call import SEND_SECONDS
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.incident_channels.bounded_smtp import BoundedSmtp
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
-from telemetry.alerts.incident_channels.incident_mail import mail, subject
+from telemetry.alerts.incident_channels.incident_mail import mail, thread
 from telemetry.error_text import safe_text
 
 NAME: Final = "email"
@@ -41,7 +41,7 @@ class MailServer:
 
 
 class EmailChannel:
-    """Sends a mail for each step. A remote id is the subject of the first mail."""
+    """Sends a mail for each step. A remote id is `MESSAGE-ID SUBJECT` of the first mail."""
 
     name: Final = NAME
     rate_limit: Final = ChannelRateLimit(2.0, 20)
@@ -63,7 +63,7 @@ class EmailChannel:
         message = mail(event, self._sender, self._recipients)
         with self._session() as smtp:
             self._send(smtp, message)
-        return subject(event)
+        return thread(event, self._sender)
 
     def probe(self) -> str:
         """Log in and send nothing.

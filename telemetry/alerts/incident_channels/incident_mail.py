@@ -18,15 +18,20 @@ _POLICY: Final = SMTP.clone(cte_type="7bit")
 """Every server takes ASCII, whatever the text is."""
 _MAX_SUBJECT: Final = 120
 _MAX_TEXT: Final = 20_000
+_MAX_KEY: Final = 16
+_MAX_DOMAIN: Final = 30
+"""With these an id fits in a line of 78 characters. Python encodes a longer one, which no mail program then reads as an id."""
+_SHORT_DOMAIN: Final = "alerts.invalid"
 _HEADERS: Final = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 
 def mail(event: IncidentEvent, sender: str, recipients: Sequence[str]) -> EmailMessage:
-    """The message of a step. `remote_id` is the subject of the first one, which the others repeat."""
-    message, first = EmailMessage(policy=_POLICY), _first_id(event, sender)
+    """The message of a step. The others reply to the first one, which `remote_id` names."""
+    message = EmailMessage(policy=_POLICY)
+    first, _, subject = thread(event, sender).partition(" ")
     message["From"] = sender
     message["To"] = ", ".join(recipients)
-    message["Subject"] = f"Re: {subject(event)}" if event.remote_id else subject(event)
+    message["Subject"] = f"Re: {subject}" if event.remote_id else subject
     message["Date"] = formatdate(time.time())
     message["Message-ID"] = _message_id(event, sender)
     if message["Message-ID"] != first:
@@ -40,14 +45,10 @@ def mail(event: IncidentEvent, sender: str, recipients: Sequence[str]) -> EmailM
     return message
 
 
-def subject(event: IncidentEvent) -> str:
-    """In one line: a header has no line break."""
-    return event.remote_id or f"[{event.incident.level}] {title(event, _MAX_SUBJECT)}"
-
-
-def _first_id(event: IncidentEvent, sender: str) -> str:
-    """The same for all steps of an incident, and for a retry of its first one."""
-    return f"<{_local_part(event)}@{_domain(sender)}>"
+def thread(event: IncidentEvent, sender: str) -> str:
+    """The `Message-ID` of the first mail, and its subject, in one line: a header has no line break."""
+    first = f"<{_local_part(event)}@{_domain(sender)}>"
+    return event.remote_id or f"{first} [{event.incident.level}] {title(event, _MAX_SUBJECT)}"
 
 
 def _message_id(event: IncidentEvent, sender: str) -> str:
@@ -61,8 +62,9 @@ def _message_id(event: IncidentEvent, sender: str) -> str:
 
 
 def _local_part(event: IncidentEvent) -> str:
-    return f"{safe_key(event.key)}.{int(event.incident.first_at * 1000)}"
+    return f"{safe_key(event.key, _MAX_KEY)}.{int(event.incident.first_at * 1000)}"
 
 
 def _domain(sender: str) -> str:
-    return sender.rpartition("@")[2]
+    domain = sender.rpartition("@")[2]
+    return domain if len(domain) <= _MAX_DOMAIN else _SHORT_DOMAIN

@@ -17,11 +17,11 @@ _MAX_VALUE: Final = 300
 _MAX_COMPONENT: Final = 100
 
 
-def safe_key(key: str) -> str:
-    """The key where every service takes it: 1 to 64 letters, digits, `-` and `_`. Of another one its hash."""
-    if _PLAIN_KEY.fullmatch(key):
+def safe_key(key: str, max_length: int = 64) -> str:
+    """The key where every service takes it: letters, digits, `-` and `_`, at most so many. Of another one its hash."""
+    if _PLAIN_KEY.fullmatch(key) and len(key) <= max_length:
         return key
-    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:40]
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[: min(40, max_length)]
 
 
 def title(event: IncidentEvent, max_units: int) -> str:

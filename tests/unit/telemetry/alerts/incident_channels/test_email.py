@@ -51,6 +51,18 @@ def test_the_steps_of_an_incident_are_one_thread(server):
     assert {other["Subject"] for other in others} == {"Re: [ERROR] shop: open failed"}
 
 
+def test_a_thread_holds_with_a_long_key_and_a_long_domain(server):
+    sender, remote_id = f"alerts@{'subdomain.' * 12}shop.example", ""
+    channel = EmailChannel(MailServer("127.0.0.1", server.port, "off"), sender, RECIPIENTS)
+
+    for step in (OPEN, RESOLVE):
+        remote_id = channel.deliver(event(step, remote_id=remote_id, fingerprint="f" * 64))
+
+    first, last = server.parsed
+    assert last["References"] == last["In-Reply-To"] == first["Message-ID"]
+    assert f"References: {first['Message-ID']}\r\n".encode() in server.mails[1]
+
+
 def test_a_mail_is_from_a_machine_and_to_all_recipients(server):
     channel_to(server).deliver(event(trace_url="https://traces.example/1"))
 
