@@ -41,7 +41,7 @@ class ProfiledSpans(SpanProcessor):
 
     def _on_end(self, span: ReadableSpan) -> None:
         context, tags = span.get_span_context(), getattr(self._thread, "tags", {})
-        if tags.get(_SPAN_ID) == f"{context.span_id:016x}":
+        if context is not None and tags.get(_SPAN_ID) == f"{context.span_id:016x}":
             self._clear()
 
     def _clear(self) -> None:
