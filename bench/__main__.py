@@ -28,6 +28,7 @@ PARTS = {
     "workers": "bench.workers",
     "stalls": "bench.latency_under_scrape",
     "console": "bench.console_pages",
+    "profiles": "bench.profiles",
 }
 _PACKAGES = (
     "fastapi",

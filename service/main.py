@@ -43,6 +43,7 @@ from service.database import migrations
 from service.settings import Settings
 from telemetry.health import DatabaseCheck, ParentWatch, stopping_on_signals
 from telemetry.logs import report_uncaught
+from telemetry.profiling import ContinuousProfiler
 from telemetry.settings import SettingsError
 
 WORKER_FAILED: Final = 3
@@ -127,7 +128,10 @@ def _include_routers(app: FastAPI) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.runtime
-    with stopping_on_signals(service.stop_signal.set), ParentWatch(service.limit_grace, service.stop):
+    profiler = ContinuousProfiler(
+        service.settings.pyroscope_server_address, service.telemetry.tracer_provider, role="server"
+    )
+    with stopping_on_signals(service.stop_signal.set), ParentWatch(service.limit_grace, service.stop), profiler:
         service.start()
         await asyncio.to_thread(service.telemetry.serve)
         try:

@@ -11,7 +11,7 @@ from service.names import OPENAI, OZON, SCHEDULER_COMPONENT, TELEGRAM, WB
 from service.sandbox import credentials
 from service.sandbox.faults import Faults
 from telemetry.environment.channel_settings import without_channels
-from telemetry.settings import TelemetrySettings, validated_database_url
+from telemetry.settings import TelemetrySettings, checked_profile_server, validated_database_url
 
 PRODUCTION: Final = "production"
 SANDBOX_HOST: Final = "127.0.0.1"
@@ -79,6 +79,10 @@ class Settings(TelemetrySettings):
         ge=0,
         le=3600,
         description="a whole number of seconds: the time that running jobs get when the service stops",
+    )
+    pyroscope_server_address: Annotated[str, AfterValidator(checked_profile_server)] | None = Field(
+        None,
+        description="a URL that begins with http:// or https:// and has no credentials; it needs pip install '.[pyroscope]'",
     )
     sandbox: bool = Field(default=False, description="true or false")
     sandbox_port: int = Field(_SANDBOX_PORT, ge=1, le=65535, description="a port from 1 to 65535, another than PORT")

@@ -13,7 +13,13 @@ from sqlalchemy.engine import URL, make_url
 
 from telemetry.costs.prices import Prices
 from telemetry.environment.channel_settings import ChannelSettings
-from telemetry.environment.checked_values import SAMPLERS, sampler, validated_database_url, web_address
+from telemetry.environment.checked_values import (
+    SAMPLERS,
+    checked_profile_server,
+    sampler,
+    validated_database_url,
+    web_address,
+)
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
 from telemetry.environment.misspelling import misspelled, misspelled_among_foreign
@@ -25,7 +31,7 @@ from telemetry.environment.sdk_import import PROPAGATORS, adopt_propagators
 from telemetry.redaction.shown_settings import hide_environment, hide_secrets, redact_start_error, shown_value
 from telemetry.redaction.wrong_variables import check_opentelemetry, lines_of_opentelemetry
 
-__all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_database_url"]
+__all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "checked_profile_server", "validated_database_url"]
 
 ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"

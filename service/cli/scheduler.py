@@ -8,6 +8,7 @@ from typing import Final
 from service.bootstrap import Service
 from service.cli.output import say
 from service.settings import Settings
+from telemetry.profiling import ContinuousProfiler
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _WAIT_SECONDS: Final = 3600.0
@@ -24,7 +25,9 @@ def scheduler(_options: argparse.Namespace) -> int:
     for each in STOP_SIGNALS:
         signal.signal(each, stop)
     say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
-    while runtime.stop_signal.wait(_WAIT_SECONDS):
-        pass
-    runtime.stop()
+    address = runtime.settings.pyroscope_server_address
+    with ContinuousProfiler(address, runtime.telemetry.tracer_provider, role="scheduler"):
+        while runtime.stop_signal.wait(_WAIT_SECONDS):
+            pass
+        runtime.stop()
     return 0

@@ -2,7 +2,9 @@
 
 import re
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
@@ -68,3 +70,24 @@ def user_ids(text: str) -> str:
     if not _USER_IDS.fullmatch(text):
         raise ValueError("not a list of numbers")
     return text
+
+
+def checked_profile_server(address: str) -> str:
+    """The address of a Pyroscope server.
+
+    Raises:
+        ValueError: it is no such address, has credentials in it, or the SDK is not installed.
+    """
+    url = urlsplit(address)
+    _ = url.port  # raises
+    if (
+        url.scheme not in {"http", "https"}
+        or not url.hostname
+        or "@" in url.netloc
+        or not address.isprintable()
+        or " " in address
+    ):
+        raise ValueError("not a URL")
+    if find_spec("pyroscope") is None:
+        raise ValueError("pyroscope-io is not installed")
+    return address

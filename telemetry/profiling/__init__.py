@@ -1,5 +1,6 @@
 """Profiles: where the processor time of the service's processes goes, as sampled by py-spy from outside."""
 
+from telemetry.profiling.continuous_profiler import ContinuousProfiler
 from telemetry.profiling.kept_profiles import KeptProfile, KeptProfiles, NoProfile
 from telemetry.profiling.own_profile import OwnProfile, OwnProfileRefused
 from telemetry.profiling.profile_output import OutputRefused, ProfileOutput, ProfileText
@@ -17,6 +18,7 @@ from telemetry.profiling.py_spy import (
 __all__ = [
     "MAX_RATE",
     "MIN_RATE",
+    "ContinuousProfiler",
     "FoundProcesses",
     "KeptProfile",
     "KeptProfiles",

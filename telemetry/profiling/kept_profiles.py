@@ -1,9 +1,10 @@
 """The flamegraphs that the console has asked for: a few files in the data directory, taken one at a time on this machine."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ MAX_PROFILES: Final = 10
 _LOCK: Final = "taken.lock"
 _NAME: Final = re.compile(r"profile-\d{8}T\d{6}Z\.svg", re.ASCII)
 _NAME_FORMAT: Final = "profile-%Y%m%dT%H%M%SZ.svg"
+_OWN_FRAME: Final = re.compile(r"(KeptProfiles\.)?take \(telemetry/profiling/kept_profiles\.py")
 _RATE: Final = 50
 
 
@@ -92,7 +94,7 @@ class KeptProfiles:
             allow_children()
             try:
                 recording = ProfileRecording(program, targets, SamplingOptions(_RATE), seconds)
-                profiles = recording.record(lambda: False, lambda _passed: None)
+                profiles = [_without_this(each) for each in recording.record(lambda: False, lambda _passed: None)]
             finally:
                 disallow_children()
             return self._keep(profiles, seconds)
@@ -122,3 +124,9 @@ class KeptProfiles:
     def _prune(self) -> None:
         for each in self.newest()[MAX_PROFILES:]:
             (self._directory / each.name).unlink(missing_ok=True)
+
+
+def _without_this(profile: ProcessProfile) -> ProcessProfile:
+    """Without the thread that waits for the profile."""
+    counts = {stack: count for stack, count in profile.counts.items() if not any(map(_OWN_FRAME.match, stack))}
+    return replace(profile, counts=Counter(counts))

@@ -10,7 +10,7 @@ from telemetry.profiling import ProfileTarget
 STACKS = "main (a.py:1);work (service/b.py:2) 3\nmain (a.py:1) 1\n"
 SAMPLES = """
 sample() { printf '%s' 'STACKS' > "$out"; echo "py-spy> Wrote it. Samples: 4 Errors: 2"; }
-""".replace("STACKS", STACKS)
+"""
 START = """#!/bin/sh
 out=
 echo "$@" > "$0.arguments"
@@ -25,13 +25,13 @@ class FakePySpy:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "py-spy"
 
-    def _does(self, commands: str) -> Path:
-        self.path.write_text(f"{START}{SAMPLES}{commands}\n")
+    def _does(self, commands: str, stacks: str = STACKS) -> Path:
+        self.path.write_text(f"{START}{SAMPLES.replace('STACKS', stacks)}{commands}\n")
         self.path.chmod(0o700)
         return self.path
 
-    def samples_at_once(self, says: str = "") -> Path:
-        return self._does(f"{BEGIN}sample; echo '{says}'")
+    def samples_at_once(self, says: str = "", stacks: str = STACKS) -> Path:
+        return self._does(f"{BEGIN}sample; echo '{says}'", stacks)
 
     def samples_until_interrupted(self) -> Path:
         return self._does(f"trap 'sample; exit 0' INT\n{BEGIN}while :; do sleep 0.02; done")

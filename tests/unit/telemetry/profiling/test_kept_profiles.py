@@ -37,6 +37,15 @@ def test_this_process_is_profiled_and_the_drawing_is_kept(registered, py_spy, wi
     assert not kept.is_being_taken()
 
 
+def test_the_thread_that_waits_for_the_profile_is_left_out(registered, py_spy, with_program):
+    own = "main (a.py:1);KeptProfiles.take (telemetry/profiling/kept_profiles.py:90)"
+    with_program(py_spy.samples_at_once(stacks=f"{own} 7\nmain (a.py:1);work (b.py:2) 3"))
+
+    sentence = KeptProfiles(registered, "shop").take(5)
+
+    assert sentence.endswith(" has 3 samples of 5 s.")
+
+
 def test_only_the_newest_are_kept(registered, py_spy, with_program):
     with_program(py_spy.samples_at_once())
     (registered / "profiles").mkdir()

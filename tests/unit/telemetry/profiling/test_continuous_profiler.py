@@ -1,0 +1,116 @@
+import gzip
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+
+from telemetry.profiling import continuous_profiler
+from telemetry.profiling.continuous_profiler import ContinuousProfiler
+from tests.support.processes import eventually, free_port
+
+RESOURCE = Resource({"service.name": "shop", "service.version": "1.2.3", "service.instance.id": "one"})
+
+
+class ProfileServer:
+    """A Pyroscope server that keeps what it receives."""
+
+    def __init__(self, *, hangs=False):
+        received, self.released = [], threading.Event()
+        released = self.released
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                received.append((self.path, gzip.decompress(body)))
+                if hangs:
+                    released.wait(60)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_args):
+                """Nothing."""
+
+        self.received = received
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server():
+    made = ProfileServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hot():
+    stop = threading.Event()
+
+    def hot_on_purpose():
+        while not stop.is_set():
+            sum(range(500))
+
+    thread = threading.Thread(target=hot_on_purpose)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("hot")
+def test_profiles_arrive_with_the_name_the_version_and_the_role(server):
+    with ContinuousProfiler(server.address, TracerProvider(resource=RESOURCE), "scheduler"):
+        eventually(lambda: server.received, within=60)
+
+    path, body = server.received[0]
+    assert path == "/push.v1.PusherService/Push"
+    assert all(word in body for word in (b"shop", b"1.2.3", b"one", b"role", b"scheduler"))
+    assert any(b"hot_on_purpose" in body for _, body in server.received)
+
+
+def test_without_an_address_it_does_nothing():
+    with ContinuousProfiler(None, TracerProvider(), "server"):
+        names = {thread.name for thread in threading.enumerate()}
+
+    assert "profiler-start" not in names
+
+
+def test_a_server_that_is_down_is_said_once_and_harms_nothing(caplog):
+    address = f"http://127.0.0.1:{free_port()}"
+
+    with ContinuousProfiler(address, TracerProvider(resource=RESOURCE), "server"):
+        eventually(lambda: caplog.messages, within=30)
+
+    [message] = caplog.messages
+    assert message.startswith(
+        f"PYROSCOPE_SERVER_ADDRESS={address} cannot be reached (Connection refused): profiles are dropped"
+    )
+
+
+def test_a_server_that_hangs_does_not_hold_the_end_up(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(continuous_profiler, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(ContinuousProfiler, "_start", lambda _self: None)
+    monkeypatch.setattr(ContinuousProfiler, "_stop", lambda _self: ended.wait(60))
+
+    with ContinuousProfiler("http://127.0.0.1:1", TracerProvider(), "server"):
+        pass
+
+    assert not ended.is_set()
+    ended.set()
+
+
+def test_an_sdk_that_fails_harms_nothing(monkeypatch, caplog):
+    monkeypatch.setattr(continuous_profiler, "import_module", lambda _name: 1 / 0)
+
+    with ContinuousProfiler("http://127.0.0.1:1", TracerProvider(), "server"):
+        pass
