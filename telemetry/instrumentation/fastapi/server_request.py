@@ -1,6 +1,5 @@
 """One HTTP server request: measured from its first byte to the response's last one, and described by a span."""
 
-from asyncio import current_task
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import Token
 from threading import get_ident
@@ -23,7 +22,7 @@ from telemetry.instrumentation.fastapi.request_attributes import request_attribu
 from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES, Status
 from telemetry.instrumentation.fastapi.request_spans import UnsampledSpan
 from telemetry.instrumentation.fastapi.sent_response import CONTENT_LENGTH, body_length, fits
-from telemetry.stacks.await_chain import AnyTask
+from telemetry.stacks.await_chain import AnyTask, running_task
 from telemetry.stacks.slow_requests import RequestDetails
 from telemetry.stacks.stack_capture import HangingWork
 
@@ -88,7 +87,7 @@ class ServerRequest:
         self._root_path = scope.get("root_path", "")
         self._send = send
         self._thread_id = get_ident()
-        self._task = _current_task()
+        self._task: AnyTask | None = running_task()
         self._started = perf_counter()
         self._active = active = measuring.active[self._method, self._is_secure]
         active.add(self)
@@ -229,14 +228,6 @@ class ServerRequest:
                 self.span.end(self._ended_ns)
             except Exception:  # noqa: BLE001  # an edge, as `failsafe`
                 warn_once("ServerRequest.end")
-
-
-def _current_task() -> AnyTask | None:
-    """None on another event loop than asyncio's."""
-    try:
-        return current_task()
-    except RuntimeError:
-        return None
 
 
 def _says_who_left(connection: object) -> bool:
