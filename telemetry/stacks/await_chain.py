@@ -7,13 +7,18 @@ future, are asked by `gc.get_referents`, which has no side effects: reading `f_l
 import asyncio
 import functools
 import gc
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import CodeType
+from types import CellType, CodeType
 from typing import Any, Final, TypeAlias
 
 from telemetry.stacks.stack_frames import Frames, stack_frame
+
+if sys.version_info < (3, 12):
+    from asyncio.events import _get_running_loop
+    from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
 
 AnyTask: TypeAlias = asyncio.Task[Any]
 _MAX_STEPS: Final = 2000
@@ -47,12 +52,21 @@ class AwaitChain:
     awaits_executor: bool = False
 
 
-def running_task() -> AnyTask | None:
-    """The caller's task; None in a thread without one, and on another event loop than asyncio's."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+if sys.version_info >= (3, 12):
+
+    def running_task() -> AnyTask | None:
+        """The task that this thread executes; None without one, or on another event loop than asyncio's."""
+        try:
+            return asyncio.current_task()
+        except RuntimeError:
+            return None
+
+else:
+
+    def running_task() -> AnyTask | None:
+        """Likewise. `asyncio.current_task` takes four times as long there, and each request calls this."""
+        task: AnyTask | None = _current_tasks.get(_get_running_loop())
+        return task
 
 
 def await_chain(task: AnyTask) -> AwaitChain:
@@ -106,11 +120,17 @@ def _next_task(coroutines: list[Any], awaited: Any, chain: AwaitChain) -> AnyTas
 def _grouped(coroutines: list[Any]) -> list[AnyTask]:
     """The tasks of the innermost group that the coroutines of a task hold, as a middleware of Starlette does."""
     for coroutine in reversed(coroutines[-_MAX_SEARCHED:]):
-        if found := [
-            task for each in gc.get_referents(coroutine) if _is_group(each) for task in _tasks_in(each._tasks)
-        ]:
+        groups = [each for each in _referents(coroutine) if _is_group(each)]
+        if found := [task for each in groups for task in _tasks_in(each._tasks)]:  # noqa: SLF001
             return found
     return []
+
+
+def _referents(coroutine: Any) -> list[Any]:
+    """What its variables refer to, also those that it shares with functions inside it."""
+    direct = gc.get_referents(coroutine)
+    cells = [each for each in direct if isinstance(each, CellType)]
+    return direct + [each for cell in cells for each in gc.get_referents(cell)]
 
 
 def _is_group(value: object) -> bool:
@@ -122,7 +142,7 @@ def _held(coroutines: list[Any], chain: AwaitChain) -> list[AnyTask]:
     if not coroutines or not chain.frames or chain.frames[-1].owner != "library":
         return []
     found: list[AnyTask] = []
-    for each in gc.get_referents(coroutines[-1]):
+    for each in _referents(coroutines[-1]):
         if isinstance(each, threading.Thread):
             chain.threads.append(each)
         elif (code := _code(each)) is not None:

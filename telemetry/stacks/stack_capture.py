@@ -8,7 +8,7 @@ from typing import Final
 
 from telemetry.json_safe import without_surrogates
 from telemetry.redaction.policy import redact
-from telemetry.stacks.await_chain import AnyTask, AwaitChain, await_chain
+from telemetry.stacks.await_chain import AnyTask, AwaitChain, await_chain, running_task
 from telemetry.stacks.loop_tasks import current_task, is_idle, loops_of_thread, main_task, tasks_of_loop
 from telemetry.stacks.stack_frames import Frames, frames_of_thread, own_locations, shown
 
@@ -35,11 +35,7 @@ class HangingWork:
 
     @classmethod
     def of_caller(cls) -> "HangingWork":
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:  # no event loop runs in this thread
-            task = None
-        return cls(threading.get_ident(), task, threading.current_thread())
+        return cls(threading.get_ident(), running_task(), threading.current_thread())
 
     @property
     def has_thread(self) -> bool:

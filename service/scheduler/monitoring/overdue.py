@@ -15,6 +15,7 @@ from telemetry.jobs import JobRunRow, own_frames
 
 STACK_GRACE: Final = timedelta(seconds=4)
 """Less than the time between two heartbeats. One that came later after the deadline would have brought the stack."""
+_FRAME_NAMES: Final = ("Hangs at", "Called from", "Before that from")
 _ROW: Final = JobRunRow
 _NOT_MARKED: Final = and_(JobRunRow.finished_at.is_(None), JobRunRow.overdue_at.is_(None))
 # The deadline is by the clock that the heartbeat is by. A process that is alive corrects it when that clock is set.
@@ -62,9 +63,8 @@ def overdue(job_name: str, running: timedelta, allowed: timedelta, frames: Seque
         f"its limit is {rounded_duration(allowed)}. The service does not stop it."
     )
     key, section = f"{OVERDUE}{job_name}", AlertSection.RUN_OVERDUE
-    stack = "\n".join([*frames[:1], *(f"called from {each}" for each in frames[1:])])
-    facts = {"Hangs at": frames[0]} if frames else None
-    return Condition(key, AlertLevel.WARNING, SCHEDULER_COMPONENT, text, facts, section=section, stack=stack)
+    facts = dict(zip(_FRAME_NAMES, frames, strict=False))
+    return Condition(key, AlertLevel.WARNING, SCHEDULER_COMPONENT, text, facts, section=section)
 
 
 def _mark(session: Session, row_id: int, now: datetime) -> tuple[str, datetime, datetime, str | None] | None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_STACKTRACE
-
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel, serialize_facts
 from telemetry.alerts.outbox.file import Outbox
@@ -46,7 +44,6 @@ class Condition:
         section: of the runbook.
         resolved: how things are again after its end, as the beginning of a sentence: "The database answers again".
         lasted: the beginning of the sentence about how long it lasted.
-        stack: shown below the text.
     """
 
     key: str
@@ -59,7 +56,6 @@ class Condition:
     section: str = ""
     resolved: str = ""
     lasted: str = "It lasted"
-    stack: str = ""
 
     def __post_init__(self) -> None:
         """The outbox knows conditions by what may be shown of their keys."""
@@ -189,6 +185,5 @@ def _attributes(condition: Condition) -> dict[str, object]:
         **({semconv.ALERT_SECTION: str(condition.section)} if condition.section else {}),
         **({semconv.ALERT_RUN_ID: condition.run_id} if condition.run_id else {}),
         **({semconv.ALERT_INHIBITED_BY: condition.inhibited_by} if condition.inhibited_by else {}),
-        **({EXCEPTION_STACKTRACE: condition.stack} if condition.stack else {}),
         **({semconv.ALERT_FACTS: serialize_facts(condition.facts)} if condition.facts else {}),
     }

@@ -23,7 +23,7 @@ from telemetry.instrumentation.fastapi.request_attributes import request_attribu
 from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES, Status
 from telemetry.instrumentation.fastapi.request_spans import UnsampledSpan
 from telemetry.instrumentation.fastapi.sent_response import CONTENT_LENGTH, body_length, fits
-from telemetry.stacks.await_chain import running_task
+from telemetry.stacks.await_chain import AnyTask, running_task
 from telemetry.stacks.slow_requests import RequestDetails
 from telemetry.stacks.stack_capture import HangingWork
 
@@ -91,7 +91,7 @@ class ServerRequest:
         self._root_path = scope.get("root_path", "")
         self._send = send
         self._thread_id = get_ident()
-        self._task = running_task()
+        self._task: AnyTask | None = running_task()
         self._started = perf_counter()
         self._active = active = measuring.active[self._method, self._is_secure]
         active.add(self)

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -220,3 +221,15 @@ def test_a_database_that_hangs_takes_the_jobs_alone_from_the_overview(client, sc
 
     assert page.status_code == 200
     assert "Job runs cannot be read now: the database has not answered" in text(page)
+
+
+def test_a_run_that_became_overdue_shows_its_stack(app, client):
+    with monitor_job("orders", max_runtime=timedelta(seconds=0.05)):
+        time.sleep(1)
+    assert app.state.running.jobs.recorder.flush(30)
+
+    page = client.get("/console/jobs/orders")
+
+    assert "Overdue since" in text(page)
+    [stack] = re.findall(r"Stack when it became overdue</summary><pre>(.*?)</pre>", page.text, re.DOTALL)
+    assert "in test_a_run_that_became_overdue_shows_its_stack" in stack
