@@ -11,6 +11,7 @@ from service.api.health import ServiceHealth
 from service.bootstrap import Service
 from service.console.console_jobs import ConsoleJobs
 from service.console.console_notices import notices
+from service.console.costs_page import CostsPage
 from service.console.reviews_page import ReviewsPage
 from telemetry import console
 
@@ -27,7 +28,7 @@ def mount_console(app: FastAPI, service: Service, health: ServiceHealth) -> None
         notices=partial(notices, settings),
         checks=health.checks,
         check_names=health.health,
-        pages=ReviewsPage(service, settings).pages(),
+        pages=[*ReviewsPage(service, settings).pages(), *CostsPage(service, settings).pages()],
     )
     console.mount(app, PATH, options)
     if settings.telemetry_console:

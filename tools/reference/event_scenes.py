@@ -14,6 +14,7 @@ from typing import Final
 from starlette.requests import Request
 
 from service.api import problems
+from service.jobs.costs.budget import MonthCosts, log_over_budget
 from service.jobs.schedule import JOBS
 from service.jobs.suspension import log_switched_off
 from service.names import OZON, WB
@@ -54,6 +55,11 @@ def _absence(stage: AlertStage) -> None:
 
 def _paused(_stage: AlertStage) -> None:
     log_paused(_JOB.name, Pause(BEGAN - REMIND_INTERVAL, "anna", "the bucket is moved"))
+
+
+def _over_budget(_stage: AlertStage) -> None:
+    dearest = "generate_advice 31.20 USD (1.56 a day, last month 0.90); idle 4.10 USD (0.21 a day, last month 0.20)"
+    log_over_budget(MonthCosts(37.4, 56.1, 50.0), dearest)
 
 
 def _lost_runs(_stage: AlertStage) -> None:
@@ -136,6 +142,7 @@ EVENTS: Final[Mapping[str, Scene]] = {
     "An error of a library": lambda _stage: logging.getLogger("asyncio").error("Task was destroyed but it is pending!"),
     "A job stays paused": _paused,
     "A stranger uses the bot": lambda _stage: log_stranger(Person(7000000099, "@stranger")),
+    "The month passes its budget": _over_budget,
     "The sandbox does not start": _sandbox,
 }
 """Each reports one event."""

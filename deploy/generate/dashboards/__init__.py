@@ -1,6 +1,6 @@
 """The dashboards, as values; `python -m deploy.generate` makes Grafana's JSON of them."""
 
-from deploy.generate.dashboards import budgets, external_services, jobs, service, telemetry
+from deploy.generate.dashboards import budgets, costs, external_services, jobs, service, telemetry
 from deploy.generate.dashboards.panels import Dashboard
 from deploy.generate.objectives import Objective
 
@@ -12,5 +12,6 @@ def dashboards(objectives: list[Objective]) -> dict[str, Dashboard]:
         "jobs": jobs.DASHBOARD,
         "outside": external_services.DASHBOARD,
         "budgets": budgets.dashboard(objectives),
+        "costs": costs.DASHBOARD,
         "telemetry": telemetry.DASHBOARD,
     }

@@ -27,14 +27,17 @@ class DearRun:
 class RunCosts:
     """The runs whose CPU time was measured. Money is None where no run has a cost. Percentiles are by nearest rank."""
 
-    measured_runs: int
-    total_cpu_seconds: float
-    mean_cpu_seconds: float | None
-    p95_cpu_seconds: float | None
-    total_cost_usd: float | None
-    mean_cost_usd: float | None
-    p95_cost_usd: float | None
-    dearest: Sequence[DearRun]
+    measured_runs: int = 0
+    total_cpu_seconds: float = 0.0
+    mean_cpu_seconds: float | None = None
+    p95_cpu_seconds: float | None = None
+    total_cost_usd: float | None = None
+    mean_cost_usd: float | None = None
+    p95_cost_usd: float | None = None
+    dearest: Sequence[DearRun] = ()
+
+
+NO_COSTS: Final = RunCosts()
 
 
 def run_costs(session: Session, job_name: str, since: datetime | None) -> RunCosts:
@@ -73,10 +76,10 @@ def _p95(session: Session, column: _Amount, number: int, ended: _Conditions) -> 
     return session.scalar(largest.limit(1).offset(number - rank)) if number else None
 
 
-def _dearest(session: Session, column: _Amount, ended: _Conditions) -> list[DearRun]:
+def _dearest(session: Session, column: _Amount, ended: _Conditions) -> tuple[DearRun, ...]:
     run = JobRunRow
     columns: tuple[Any, ...] = (run.run_id, run.started_at, run.cpu_seconds, run.cost_usd)
     found = session.execute(
         select(*columns).where(*ended, column.is_not(None)).order_by(column.desc(), run.id).limit(DEAREST)
     )
-    return [DearRun(*values) for values in found]
+    return tuple(DearRun(*values) for values in found)

@@ -11,7 +11,7 @@ from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.statistics.duration_trend import BASELINE_WINDOW, RECENT_RUNS, DurationTrend, duration_trend
 from telemetry.jobs.statistics.history import History
-from telemetry.jobs.statistics.run_costs import RunCosts, run_costs
+from telemetry.jobs.statistics.run_costs import NO_COSTS, RunCosts, run_costs
 from telemetry.jobs.statistics.streaks import RunStreak, current_streak
 from telemetry.jobs.store.daily_totals import DailyTotals
 from telemetry.jobs.store.quantile_sketch import DIGITS
@@ -64,8 +64,8 @@ class JobStatistics:
     window_seconds: float | None
     trend: DurationTrend
     by_day: tuple[JobDay, ...]
-    costs: RunCosts
     skipped_runs: int = 0
+    costs: RunCosts = NO_COSTS
 
 
 def job_statistics(

@@ -8,6 +8,8 @@ from deploy.generate.label_values import _OWN, known_values
 OPEN = {
     ("app_info", "environment"),
     ("app_info", "version"),
+    ("cost_usd_total", "name"),
+    ("cpu_seconds_total", "name"),
     ("errors_total", "component"),
     ("errors_total", "error_type"),
     ("openai_cost_usd_total", "model"),

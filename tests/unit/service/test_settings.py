@@ -251,3 +251,18 @@ def test_the_sandbox_needs_no_proxy(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks4://proxy:1080")
 
     assert read(monkeypatch, SANDBOX="true").sandbox
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "cheap", "0,04"])
+@pytest.mark.parametrize(
+    "name",
+    ["COST_CPU_HOUR_USD", "COST_MEMORY_GB_HOUR_USD", "COST_STORAGE_GB_MONTH_USD", "COST_BUDGET_MONTH_USD"],
+)
+def test_a_price_that_is_no_price_stops_the_start_with_one_line(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        Settings.read()
+
+    assert str(raised.value).startswith(f"{name} is '{value}', but must be US dollars")
+    assert "\n" not in str(raised.value)
