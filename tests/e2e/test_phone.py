@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
-from service.sandbox.telegram.people import PEOPLE
+from service.sandbox.telegram.phone_users import PEOPLE
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.outbox.file import OUTBOX_FILE, Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository

@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.sandbox.credentials import TELEGRAM_TOKEN
 from service.sandbox.telegram.chats import CHATS
 from service.sandbox.telegram.message_store import StoredMessage
-from service.sandbox.telegram.people import PEOPLE
+from service.sandbox.telegram.phone_users import PEOPLE
 
 BOT: Final[Mapping[str, Any]] = {
     "id": int(TELEGRAM_TOKEN.partition(":")[0]),

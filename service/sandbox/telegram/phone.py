@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from service.sandbox.telegram.chats import CHATS, MANAGER_CHAT
 from service.sandbox.telegram.message_store import StoredMessage
-from service.sandbox.telegram.people import PEOPLE
 from service.sandbox.telegram.phone_input import PhoneInput
 from service.sandbox.telegram.phone_messages import render_messages
+from service.sandbox.telegram.phone_users import PEOPLE
 
 _MAX_SHOWN: Final = 200
 _STYLE: Final = """

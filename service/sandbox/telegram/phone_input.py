@@ -11,7 +11,7 @@ from service.sandbox.telegram.chats import MANAGER_CHAT
 from service.sandbox.telegram.message_payload import BOT, result_of
 from service.sandbox.telegram.message_store import MessageStore, StoredMessage
 from service.sandbox.telegram.message_text import MAX_TEXT_UNITS
-from service.sandbox.telegram.people import PEOPLE, TelegramUser
+from service.sandbox.telegram.phone_users import PEOPLE, TelegramUser
 from service.sandbox.telegram.update_queue import UpdateQueue
 
 ANSWER_SECONDS: Final = 15.0

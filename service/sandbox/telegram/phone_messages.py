@@ -10,7 +10,7 @@ from typing import Final
 from service.sandbox.telegram.chats import CHATS, MANAGER_CHAT
 from service.sandbox.telegram.formatted_text import Entity, utf16_length, utf16_slice
 from service.sandbox.telegram.message_store import StoredMessage
-from service.sandbox.telegram.people import PEOPLE
+from service.sandbox.telegram.phone_users import PEOPLE
 
 EMPTY: Final = (
     '<p class="empty"><b>No messages yet</b>What the service sends to Telegram appears here: alerts, and what becomes of them. '

@@ -11,6 +11,7 @@ from telemetry import semconv
 from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
 from telemetry.alerts.dispatch.channel_failures import ChannelFailures
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
+from telemetry.alerts.dispatch.message_buttons import silence_notes, with_buttons
 from telemetry.alerts.dispatch.plan import (
     Action,
     Edit,
@@ -19,7 +20,7 @@ from telemetry.alerts.dispatch.plan import (
     needs_maintenance,
     next_action,
 )
-from telemetry.alerts.notification import Buttons, Notification, NotificationKind
+from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox import maintenance
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox, OutboxVersion
@@ -27,8 +28,7 @@ from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
 from telemetry.alerts.outbox.silences import Silences
 from telemetry.alerts.outbox.snapshot import OutboxSnapshot, read_snapshot
-from telemetry.alerts.rendering.message import Message, RenderRequest, render
-from telemetry.durations import format_clock
+from telemetry.alerts.rendering.message import RenderRequest, render
 from telemetry.processes import forks
 
 LEASE_SECONDS: Final = 30.0
@@ -178,7 +178,7 @@ class Dispatcher(forks.ForkAware):
         except ChannelError as error:
             return self._save_failure(channel, state, notification, error)
         has_rest = message.rest is not None and notification.kind != "file"
-        self._save_sent(channel, _with_buttons(notification, message), sent, has_rest=has_rest)
+        self._save_sent(channel, with_buttons(notification, message), sent, has_rest=has_rest)
         return channel.rate_limit.interval
 
     def _save_sent(self, channel: Channel, notification: Notification, sent: Sent, *, has_rest: bool) -> None:
@@ -204,7 +204,7 @@ class Dispatcher(forks.ForkAware):
         if not self._notifications.start_call(channel.name, self._clock(), self._claim):
             return 0.0
         message = render(self._request(notification), self._delivery.links)
-        notification = _with_buttons(notification, message)
+        notification = with_buttons(notification, message)
         try:
             state = channel.edit(notification, message, state)
         except MessageGone:
@@ -228,25 +228,10 @@ class Dispatcher(forks.ForkAware):
             created_at=notification.created_at,
             possible_duplicate=notification.possible_duplicate,
             inhibited_count=self._notifications.inhibited_count(notification.incidents[0]) if is_end else 0,
-            notes=self._notes(notification),
+            notes=silence_notes(self._silences, notification, self._clock())
+            if self._delivery.links.has_buttons
+            else (),
         )
-
-    def _notes(self, notification: Notification) -> list[str]:
-        """Until when the component of a single alert is silenced, and why."""
-        if not self._delivery.links.has_buttons or notification.kind not in {"alert", "again"}:
-            return []
-        now, component = self._clock(), notification.incidents[0].component
-        found = [each for each in self._silences.active(now) if each.component in {component, "all"}]
-        longest = max(found, key=lambda each: each.until, default=None)
-        return [] if longest is None else [f"Silenced until {format_clock(longest.until, now)} UTC {longest.reason}"]
-
-
-def _with_buttons(notification: Notification, message: Message) -> Notification:
-    """The notification with the buttons that its message has now."""
-    if not message.buttons:
-        return replace(notification, buttons=Buttons.NONE)
-    is_open = notification.incidents[0].acknowledged_at is None
-    return replace(notification, buttons=Buttons.OPEN if is_open else Buttons.ACKNOWLEDGED)
 
 
 def _kind_of_file(notification: Notification) -> NotificationKind:

@@ -35,6 +35,7 @@ ALTER TABLE incidents ADD COLUMN acknowledged_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE incidents ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
 UPDATE incidents SET measured = 2 WHERE ended_at IS NOT NULL;
 """
+_BUTTONS: Final = "CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;"
 STEPS: Final = {
     # The chat of a message without `chat_id` is not known, so it is not edited any more.
     2: """
@@ -47,10 +48,10 @@ ALTER TABLE incidents ADD COLUMN section TEXT NOT NULL DEFAULT '';
 ALTER TABLE incidents ADD COLUMN resolution TEXT NOT NULL DEFAULT '';
 """,
     4: f"{_ACKNOWLEDGED}{_DELIVERIES}",
-    5: """
+    5: f"""
 ALTER TABLE posts ADD COLUMN buttons INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE posts ADD COLUMN changed_at REAL;
-CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;
+{_BUTTONS}
 """,
 }
 """How a file of the version before becomes one of each version."""
@@ -117,7 +118,6 @@ CREATE TABLE posts (
     buttons INTEGER NOT NULL DEFAULT 0,
     changed_at REAL
 );
-CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;
 CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
 CREATE TABLE tellings (
     post_id INTEGER NOT NULL REFERENCES posts (id) ON DELETE CASCADE,
@@ -148,7 +148,7 @@ CREATE TABLE silences (
     created_at REAL NOT NULL
 );
 """
-SCHEMA: Final = _TABLES + _DELIVERIES
+SCHEMA: Final = _TABLES + _DELIVERIES + _BUTTONS
 """Newer tables come last: those of an older file keep their places."""
 
 

@@ -1,10 +1,13 @@
 """The buttons under the message of an alert, and what a press of one says. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from telemetry.alerts.incident import Incident
+from telemetry.alerts.rendering.markup import cut, one_line
+from telemetry.durations import format_clock
 
 FAILING_JOB: Final = "job:"
 """The beginning of the condition of a job that fails, before its name."""
@@ -68,3 +71,12 @@ def keyboard(incident: Incident, *, runs_jobs: bool) -> Keyboard:
     if runs_jobs and failing_job(incident) is not None:
         return (first,), silences, (button("Run again", "run"),)
     return (first,), silences
+
+
+def handled_notes(incident: Incident, notes: Sequence[str], now: float, max_units: int) -> list[str]:
+    """Who has taken the alert on, and further notes, each a line of at most so many UTF-16 units."""
+    found = list(notes)
+    if incident.acknowledged_at is not None:
+        at = format_clock(incident.acknowledged_at, now)
+        found.insert(0, f"Acknowledged by {one_line(incident.acknowledged_by)}, {at} UTC")
+    return [cut(one_line(note), max_units) for note in found]

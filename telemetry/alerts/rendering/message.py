@@ -6,7 +6,7 @@ from typing import Final
 
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import NotificationKind
-from telemetry.alerts.rendering.buttons import Keyboard, keyboard
+from telemetry.alerts.rendering.buttons import Keyboard, handled_notes, keyboard
 from telemetry.alerts.rendering.markup import ELLIPSIS, Piece, clean, cut, cut_front, one_line, units
 from telemetry.durations import format_clock, format_length, format_timestamp
 from telemetry.environment.runbook import NO_RUNBOOK, Runbook, RunbookSection
@@ -120,19 +120,10 @@ def _tail(request: RenderRequest, incident: Incident, links: Links) -> list[Piec
         lines.append(Piece(f"\nStill there, {format_length(request.created_at - incident.first_at)} later."))
     if incident.end_reason == "resolved":
         lines.append(Piece(f"\nResolved: {_resolution(incident)}"))
-    lines += _acknowledged(request, incident)
+    lines += [Piece(f"\n{note}", "b") for note in handled_notes(incident, request.notes, request.now, _MAX_FACT)]
     if request.possible_duplicate:
         lines.append(Piece(f"\n{_DUPLICATE_NOTICE}", "i"))
     return [Piece("\n"), *lines] if lines else []
-
-
-def _acknowledged(request: RenderRequest, incident: Incident) -> list[Piece]:
-    """Who has taken the alert on, and the notes."""
-    notes = list(request.notes)
-    if incident.acknowledged_at is not None:
-        at = format_clock(incident.acknowledged_at, request.now)
-        notes.insert(0, f"Acknowledged by {one_line(incident.acknowledged_by)}, {at} UTC")
-    return [Piece(f"\n{cut(one_line(note), _MAX_FACT)}", "b") for note in notes]
 
 
 def _trace(trace_id: str, template: str) -> list[Piece]:

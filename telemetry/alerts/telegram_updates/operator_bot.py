@@ -19,9 +19,9 @@ from telemetry.alerts.outbox.notifications import NotificationRepository
 from telemetry.alerts.outbox.queries import AlertQueries
 from telemetry.alerts.outbox.silences import Silences
 from telemetry.alerts.telegram_updates import poller
-from telemetry.alerts.telegram_updates.access import Access
 from telemetry.alerts.telegram_updates.alert_commands import AlertCommands
 from telemetry.alerts.telegram_updates.bot_client import POLL_SECONDS, BotClient
+from telemetry.alerts.telegram_updates.operator_access import Access
 from telemetry.alerts.telegram_updates.phone_command import PhoneCommand, PhoneCommands
 from telemetry.alerts.telegram_updates.poller import PollingLease, UpdatePoller
 from telemetry.alerts.telegram_updates.press_relay import PressRelay, RelayReader

@@ -13,7 +13,7 @@ from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.rendering.buttons import Press, read_press
-from telemetry.alerts.telegram_updates.access import Access
+from telemetry.alerts.telegram_updates.operator_access import Access
 from telemetry.alerts.telegram_updates.phone_command import RUN, PhoneCommand, PhoneCommands
 from telemetry.alerts.telegram_updates.presses import ENDED, UNKNOWN_ALERT, PressActions, job_to_run
 from telemetry.alerts.telegram_updates.update import CommandUpdate, Person, Place, PressUpdate, Update

@@ -177,6 +177,7 @@ def use_everything(stage):
     meter.create_histogram(semconv.ALERT_ACKNOWLEDGE).record(90.0, {"alert.level": "ERROR"})
     meter.create_histogram(semconv.ALERT_RESOLVE).record(90.0, {"alert.level": "ERROR"})
     meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
+    meter.create_counter(semconv.TELEGRAM_UPDATES).add(1, {"kind": "command", "result": "done"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
     meter.create_counter(semconv.RECENT_DROPPED).add(1, {"kind": "span", "reason": "full"})
     meter.create_counter(semconv.LOG_LATE).add(1, {"queue": "log_files"})

@@ -10,7 +10,7 @@ import pytest
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 from service.sandbox.telegram.chats import PRIVATE_CHAT
 from service.sandbox.telegram.fake import TelegramFake
-from service.sandbox.telegram.people import PEOPLE
+from service.sandbox.telegram.phone_users import PEOPLE
 from tests.unit.service.sandbox.conftest import mount_fake
 
 CHAT = int(TELEGRAM_CHAT_ID)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.sandbox.telegram.chats import PRIVATE_CHAT, UPGRADED_CHAT
-from service.sandbox.telegram.people import PEOPLE
+from service.sandbox.telegram.phone_users import PEOPLE
 from telemetry.alerts.channels.telegram import Bot
 from telemetry.alerts.rendering.message import Links
 from telemetry.alerts.telegram_updates.operator_bot import BotContext, OperatorBot
