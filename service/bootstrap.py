@@ -87,14 +87,8 @@ class Service:
         self.interactive_clients = self.clients.interactive(self.engines.requests)
         self.sandbox = sandbox_process(settings)
         self.schedule = Schedule(settings, JOBS)
-        self.context = JobContext(
-            settings,
-            self.engine,
-            self.telemetry.jobs.store,
-            self.clients,
-            self.instruments,
-            self.stop_signal.is_running,
-        )
+        store, is_running = self.telemetry.jobs.store, self.stop_signal.is_running
+        self.context = JobContext(settings, self.engine, store, self.clients, self.instruments, is_running)
         self.claims, self.clock = Claims(self.engine, check_engine=self.engines.probes), DatabaseClock(self.engine)
         self.scheduler = Scheduler(
             self.schedule,

@@ -20,7 +20,6 @@ from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.dispatch.fallback import FallbackNotifier
 from telemetry.alerts.dispatch.worker import DispatchWorker
 from telemetry.alerts.incident_channels.channel_checks import channel_checks
-from telemetry.alerts.incident_channels.configured import configured_incident_channels
 from telemetry.alerts.incident_delivery.channel_test_message import incident_for_test, send_to_chain, send_to_target
 from telemetry.alerts.incident_delivery.incident_routing import incident_worker
 from telemetry.alerts.intake.deduplicator import Deduplicator
