@@ -87,8 +87,7 @@ class Service:
         self.interactive_clients = self.clients.interactive(self.engines.requests)
         self.sandbox = sandbox_process(settings)
         self.schedule = Schedule(settings, JOBS)
-        store, is_running = self.telemetry.jobs.store, self.stop_signal.is_running
-        self.context = JobContext(settings, self.engine, store, self.clients, self.instruments, is_running)
+        self.context = self._job_context()
         self.claims, self.clock = Claims(self.engine, check_engine=self.engines.probes), DatabaseClock(self.engine)
         self.scheduler = Scheduler(
             self.schedule,
@@ -108,6 +107,10 @@ class Service:
     def engine(self) -> Engine:
         """For jobs, migrations and commands."""
         return self.engines.jobs
+
+    def _job_context(self) -> JobContext:
+        store, is_running = self.telemetry.jobs.store, self.stop_signal.is_running
+        return JobContext(self.settings, self.engine, store, self.clients, self.instruments, is_running)
 
     def _job_commands(self) -> JobCommands:
         context, engine = replace(self.context, manual=True), self.engines.requests
