@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from telemetry.alerts.channels.http_call import HttpCall
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.incident_channels.http_incident_channel import UnprobedService
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
 from telemetry.alerts.incident_channels.incident_texts import link, safe_key, text, title
 from telemetry.alerts.incident_channels.service_response import ResponseRules
@@ -20,13 +21,12 @@ _MAX_MESSAGE: Final = 4000
 _RULES: Final = ResponseRules("grafana_irm", 60.0)
 
 
-class GrafanaIrm:
+class GrafanaIrm(UnprobedService):
     """The URL of the integration holds its secret."""
 
     name: Final = _RULES.name
     rate_limit: Final = ChannelRateLimit(0.5, 50)
     steps: Final = frozenset({IncidentStep.OPEN, IncidentStep.UPDATE, IncidentStep.RESOLVE})
-    probe: Final = None
 
     def __init__(self, url: SecretStr) -> None:
         self._url = url
@@ -47,7 +47,4 @@ class GrafanaIrm:
 
     def read(self, _event: IncidentEvent, response: BoundedResponse) -> str:
         _RULES.require_accepted(response)
-        return ""
-
-    def read_probe(self, _response: BoundedResponse) -> str:
         return ""

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import httpx
 
@@ -50,6 +50,15 @@ class IncidentService(Protocol):
         Raises:
             ChannelError: the service refuses.
         """
+
+
+class UnprobedService:
+    """A service that has no call which only asks: its credentials are tried with the first alert."""
+
+    probe: Final = None
+
+    def read_probe(self, _response: BoundedResponse) -> str:
+        return ""
 
 
 class HttpIncidentChannel:

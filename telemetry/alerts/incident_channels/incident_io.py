@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.alerts.channels.http_call import HttpCall
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.incident_channels.http_incident_channel import UnprobedService
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
 from telemetry.alerts.incident_channels.incident_texts import details, link, safe_key, text, title
 from telemetry.alerts.incident_channels.service_response import TOO_MANY_REQUESTS, ResponseRules
@@ -22,11 +23,10 @@ _MAX_DESCRIPTION: Final = 8000
 _RULES: Final = ResponseRules("incident_io", 60.0)
 
 
-class IncidentIo:
+class IncidentIo(UnprobedService):
     name: Final = _RULES.name
     rate_limit: Final = ChannelRateLimit(0.2, 120)
     steps: Final = frozenset({IncidentStep.OPEN, IncidentStep.UPDATE, IncidentStep.RESOLVE})
-    probe: Final = None
 
     def __init__(self, url: str, token: SecretStr) -> None:
         self.url = url
@@ -48,9 +48,6 @@ class IncidentIo:
         if response.status == TOO_MANY_REQUESTS and (seconds := _wait(response)) is not None:
             raise ChannelError(f"{self.name} asks to wait {seconds:.0f} s", retry_after=seconds)
         _RULES.accepted_object(response)
-        return ""
-
-    def read_probe(self, _response: BoundedResponse) -> str:
         return ""
 
 

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels.http_call import HttpCall
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.incident_channels.http_incident_channel import UnprobedService
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
 from telemetry.alerts.incident_channels.incident_texts import component, details, safe_key, text, title
 from telemetry.alerts.incident_channels.service_response import ResponseRules
@@ -35,13 +36,12 @@ _ACTIONS: Final = {IncidentStep.ACKNOWLEDGE: "acknowledge", IncidentStep.RESOLVE
 _RULES: Final = ResponseRules("jsm", 60.0, ("retry-after", "x-ratelimit-period-in-sec"))
 
 
-class JiraServiceManagement:
+class JiraServiceManagement(UnprobedService):
     """`source` is the name of this service and machine."""
 
     name: Final = _RULES.name
     rate_limit: Final = ChannelRateLimit(0.5, 60)
     steps: Final = frozenset(IncidentStep)
-    probe: Final = None
 
     def __init__(self, key: SecretStr, source: str, url: str = "https://api.atlassian.com") -> None:
         self.url = url
@@ -68,9 +68,6 @@ class JiraServiceManagement:
 
     def read(self, _event: IncidentEvent, response: BoundedResponse) -> str:
         _RULES.accepted_object(response)
-        return ""
-
-    def read_probe(self, _response: BoundedResponse) -> str:
         return ""
 
 

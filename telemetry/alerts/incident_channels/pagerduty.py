@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels.http_call import HttpCall
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.incident_channels.http_incident_channel import UnprobedService
 from telemetry.alerts.incident_channels.incident_channel import IncidentEvent, IncidentStep
 from telemetry.alerts.incident_channels.incident_texts import component, details, link, rfc3339, safe_key, text, title
 from telemetry.alerts.incident_channels.service_response import ResponseRules, reason_of
@@ -35,13 +36,12 @@ _SEVERITIES: Final = {
 _RULES: Final = ResponseRules("pagerduty", 60.0, ("retry-after", "ratelimit-reset"))
 
 
-class PagerDuty:
+class PagerDuty(UnprobedService):
     """`source` is the name of this service and machine."""
 
     name: Final = _RULES.name
     rate_limit: Final = ChannelRateLimit(0.2, 100)
     steps: Final = frozenset(IncidentStep)
-    probe: Final = None
 
     def __init__(self, routing_key: SecretStr, source: str, url: str = "https://events.pagerduty.com") -> None:
         self.url = url
@@ -75,6 +75,3 @@ class PagerDuty:
             raise _RULES.refuses(f"PAGERDUTY_ROUTING_KEY: {reason}")
         body = _RULES.accepted_object(response)
         return str(body.get("dedup_key") or "")
-
-    def read_probe(self, _response: BoundedResponse) -> str:
-        return ""

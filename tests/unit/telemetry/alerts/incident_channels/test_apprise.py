@@ -99,3 +99,13 @@ def test_a_url_that_a_newer_apprise_does_not_know_disables_the_channel():
 
     assert raised.value.permanent
     assert "secret-canary" not in str(raised.value)
+
+
+def test_a_service_that_raises_has_not_accepted_the_message(server, monkeypatch):
+    channel = channel_to(server, "a")
+    monkeypatch.setattr(channel._services[0], "notify", lambda **_values: 1 / 0)
+
+    with pytest.raises(ChannelError, match="did not accept"):
+        channel.deliver(event())
+
+    channel.close()

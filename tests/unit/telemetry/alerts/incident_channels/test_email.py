@@ -1,11 +1,14 @@
 """The e-mail channel against a strict SMTP server on loopback."""
 
+import queue
+import re
 import time
 
 import pytest
 from pydantic import SecretStr
 
 from telemetry.alerts.channels.channel import ChannelError
+from telemetry.alerts.incident_channels import bounded_smtp
 from telemetry.alerts.incident_channels.email_channel import EmailChannel, MailServer
 from telemetry.alerts.incident_channels.incident_channel import IncidentStep
 from telemetry.alerts.rendering.message import Message
@@ -163,6 +166,8 @@ def test_a_wrong_password_disables_the_channel(certificate, monkeypatch):
         ("MAIL", b"550 5.7.1 not your address", ("permanent",)),
         ("RCPT", b"450 greylisted", ()),
         ("RCPT", b"550 5.1.1 no such user", ("permanent",)),
+        ("DATA", b"451 local error", ()),
+        ("DATA", b"554 no valid recipients", ("message_rejected",)),
         ("end of data", b"452 disk full", ()),
         ("end of data", b"552 too large", ("message_rejected",)),
         ("end of data", b"554 5.7.1 looks like spam", ("message_rejected",)),
@@ -203,3 +208,30 @@ def test_a_server_that_is_away_has_got_nothing():
 
     assert (error.outcome_unknown, error.permanent) == (False, False)
     assert "127.0.0.1 cannot be reached" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (queue.Empty(), "cannot be reached: no response in time"),
+        (UnicodeError("label too long"), "cannot be reached"),
+        ([], "cannot be reached"),
+    ],
+    ids=["slow", "no name", "no address"],
+)
+def test_a_name_that_leads_nowhere_is_no_doubtful_mail(monkeypatch, server, problem, words):
+    def resolve(*_arguments):
+        if isinstance(problem, list):
+            return problem
+        raise problem
+
+    monkeypatch.setattr(bounded_smtp, "resolve", resolve)
+
+    error = failure(server)
+
+    assert (error.outcome_unknown, error.permanent) == (False, False)
+    assert re.search(words, str(error))
+
+
+def test_a_channel_has_nothing_to_close(server):
+    channel_to(server).close()

@@ -8,11 +8,13 @@ import pytest
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels.channel import ChannelError
+from telemetry.alerts.incident_channels.http_incident_channel import UnprobedService
 from telemetry.alerts.incident_channels.incident_channel import IncidentStep
 from telemetry.alerts.incident_delivery.due_deliveries import REMIND_AFTER
 from telemetry.alerts.rendering.message import Message
+from telemetry.http_client.exchange import BoundedResponse
 from tests.support.loopback import response
-from tests.unit.telemetry.alerts.incident_channels.conftest import event, played
+from tests.unit.telemetry.alerts.incident_channels.conftest import SERVICES, event, played
 
 OPEN, UPDATE, ACKNOWLEDGE, RESOLVE = IncidentStep
 
@@ -239,3 +241,23 @@ def test_grafana_irm_gets_the_fields_of_a_formatted_webhook(grafana_irm):
 
     assert [request.body["state"] for request in grafana_irm.server.requests] == ["alerting", "ok"]
     assert grafana_irm.server.requests[0].body["link_to_upstream_details"] == "https://docs.example/runbook#any"
+
+
+@pytest.mark.parametrize("name", list(SERVICES))
+def test_an_alert_without_a_link_is_accepted(name):
+    with played(name) as it:
+        it.step(OPEN, runbook_url="docs/how-to/runbook.md#any", trace_url="")
+
+        assert it.service.refused == []
+
+
+def test_details_that_are_too_many_for_jira_service_management_are_left_out(jsm):
+    jsm.step(OPEN, facts={f"name {number}": "x" * 300 for number in range(20)})
+
+    details = jsm.server.requests[0].body["details"]
+    assert "name 0" in details
+    assert "name 19" not in details
+
+
+def test_a_service_that_cannot_be_asked_says_nothing():
+    assert UnprobedService().read_probe(BoundedResponse(200, {}, b"")) == ""
