@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 import pytest
 from playwright.sync_api import Locator, expect
+from sqlalchemy.engine import Engine
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 from service.sandbox.telegram.phone_users import PEOPLE
@@ -42,15 +43,15 @@ def phone(shop: SandboxedService, chromium: Chromium) -> Iterator[Visit]:
         assert visit.errors == []
 
 
-def fire(home: Path, *, is_resolved: bool = False) -> None:
+def fire(home: Path, *, data_dir: str = "var", is_resolved: bool = False) -> None:
     """Report a failed job, as the service does, in its outbox."""
-    outbox = Outbox(home / "var" / OUTBOX_FILE)
+    outbox = Outbox(home / data_dir / OUTBOX_FILE)
     IncidentRepository(outbox).add(
         Alert(
             fingerprint="job failed",
             level=AlertLevel.ERROR,
             component="scheduler",
-            summary=f"Job '{JOB}' failed",
+            summary=f"Job '{JOB}' failed on {data_dir}",
             at=time.time(),
             state=f"job:{JOB}",
             is_resolved=is_resolved,
@@ -142,6 +143,44 @@ def test_of_two_machines_with_one_bot_one_answers_each_command(shop: SandboxedSe
     eventually(lambda: len(_answers(shop)) == len(numbers))
     time.sleep(2)  # no second answer comes
     assert _answers(shop) == ["Nothing is silenced."] * len(numbers)
+
+
+def test_a_press_reaches_the_machine_that_has_sent_the_alert(programs: Programs, postgres_engine: Engine) -> None:
+    """With a database that they share."""
+    url = postgres_engine.url.render_as_string(hide_password=False)
+    first = SandboxedService.start(programs, DATABASE_URL=url, DATA_DIR="a", LOG_DIR="a/log")
+    first.service.wait_for("/readyz")
+    second = programs.serve(
+        DATABASE_URL=url,
+        DATA_DIR="b",
+        LOG_DIR="b/log",
+        TELEGRAM_API_URL=f"{first.sandbox.url}/telegram",
+        TELEGRAM_TOKEN=TELEGRAM_TOKEN,
+        MANAGER_CHAT_ID=TELEGRAM_CHAT_ID,
+    )
+    second.wait_for("/readyz")
+    for data_dir in ("a", "b"):
+        fire(programs.home, data_dir=data_dir)
+
+    answers = [_press(first, f"failed on {data_dir}") for data_dir in ("a", "b")]
+
+    assert answers == ["Acknowledged.", "Acknowledged."]
+    texts = [message["text"] for message in first.sandbox.expected_state("telegram", "messages")]
+    assert all(text.count("Acknowledged by") <= 1 for text in texts)
+    assert "stands by" not in first.service.said() + second.said()
+
+
+def _press(shop: SandboxedService, words: str) -> str:
+    """Acknowledge the alert with these words. Returns the bot's answer."""
+
+    def number() -> int:
+        messages = httpx.get(f"{shop.sandbox.url}/phone/messages", timeout=10, trust_env=False).json()["messages"]
+        return next((each["message_id"] for each in messages if words in each["text"] and each["buttons"]), 0)
+
+    body = {"person": OLGA_ID, "message_id": eventually(number), "row": 0, "column": 0}
+    answer = httpx.post(f"{shop.sandbox.url}/phone/press", json=body, timeout=30, trust_env=False)
+    found: str = answer.raise_for_status().json()["answer"]
+    return found
 
 
 def _write(shop: SandboxedService, text: str) -> int:
