@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import CellType, CodeType
 from typing import Any, Final, TypeAlias
 
+from telemetry.json_safe import to_text
 from telemetry.stacks.stack_frames import Frames, stack_frame
 
 if sys.version_info < (3, 12):
@@ -24,6 +25,7 @@ AnyTask: TypeAlias = asyncio.Task[Any]
 _MAX_STEPS: Final = 2000
 _MAX_ITEMS: Final = 10_000
 _MAX_TASKS: Final = 20
+_GROUP_MODULES: Final = ("asyncio.", "anyio.")
 _MAX_SEARCHED: Final = 200
 _CONTAINERS: Final = (set, frozenset, list, tuple, dict)
 _KINDS: Final = (("cr_frame", "cr_await"), ("ag_frame", "ag_await"), ("gi_frame", "gi_yieldfrom"))
@@ -96,7 +98,8 @@ def _walk(awaitable: Any, frames: Frames) -> tuple[list[Any], Any]:
 
 
 def _names(awaitable: Any) -> tuple[str, str] | None:
-    return next((names for names in _KINDS if hasattr(awaitable, names[0])), None)
+    """Of what kind it is. Asked of its class, since an object may run code of its own when it is asked."""
+    return next((names for names in _KINDS if hasattr(type(awaitable), names[0])), None)
 
 
 def _hidden(awaitable: Any) -> Iterator[Any]:
@@ -109,8 +112,9 @@ def _next_task(coroutines: list[Any], awaited: Any, chain: AwaitChain) -> AnyTas
     """The task that is awaited: directly, by `gather`, or by a function of a library that holds it, as `wait` does."""
     if isinstance(awaited, asyncio.Task):
         return awaited
-    found = [*_tasks_in(getattr(awaited, "_children", None)), *_held(coroutines, chain)]
-    callbacks = getattr(awaited, "_callbacks", None) or ()
+    is_future = isinstance(awaited, asyncio.Future)
+    found = [*_tasks_in(getattr(awaited, "_children", None) if is_future else None), *_held(coroutines, chain)]
+    callbacks = (getattr(awaited, "_callbacks", None) if is_future else None) or ()
     chain.awaits_executor = any(_CHAINED in getattr(each[0], "__qualname__", "") for each in callbacks)
     if not found and not (chain.threads or chain.functions or chain.awaits_executor):
         found = _grouped(coroutines)
@@ -134,7 +138,7 @@ def _referents(coroutine: Any) -> list[Any]:
 
 
 def _is_group(value: object) -> bool:
-    return type(value).__name__ == "TaskGroup" and hasattr(value, "_tasks")
+    return type(value).__name__ == "TaskGroup" and type(value).__module__.startswith(_GROUP_MODULES)
 
 
 def _held(coroutines: list[Any], chain: AwaitChain) -> list[AnyTask]:
@@ -173,6 +177,6 @@ def _tasks_in(values: object) -> list[AnyTask]:
 
 def task_order(task: AnyTask) -> tuple[int, str]:
     """Tasks are numbered in the order in which they were made, unless they have names of their own."""
-    name = str(task.get_name())
+    name = to_text(task.get_name())
     number = name.removeprefix("Task-")
     return (int(number) if number.isascii() and number.isdigit() and len(number) < 20 else 0, name)  # noqa: PLR2004

@@ -6,11 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from telemetry.json_safe import without_surrogates
+from telemetry.json_safe import to_text, without_surrogates
 from telemetry.redaction.policy import redact
 from telemetry.stacks.await_chain import AnyTask, AwaitChain, await_chain, running_task
 from telemetry.stacks.loop_tasks import current_task, is_idle, loops_of_thread, main_task, tasks_of_loop
-from telemetry.stacks.stack_frames import Frames, frames_of_thread, own_locations, shown
+from telemetry.stacks.stack_frames import (
+    Frames,
+    StackFrame,
+    frames_by_thread,
+    frames_from,
+    frames_of_thread,
+    own_locations,
+    shown,
+)
 
 MAX_STACK_LENGTH: Final = 16 * 1024
 """Characters of a stack as text."""
@@ -51,14 +59,12 @@ class CapturedStack:
 
 
 def capture(work: HangingWork) -> CapturedStack:
-    """Take the stack. Raises nothing but what Python itself may, such as MemoryError."""
+    """Take the stack. What cannot be read is left out, and named: tasks may be of any class, and go on meanwhile."""
     found = _Sections()
-    if work.task is not None and not work.task.done():
-        found.add_task(work.task, work.thread_id)
-    elif work.has_thread:
-        found.add_thread(work.thread_id)
-    else:
-        found.add_ended(work.thread)
+    try:
+        found.add(work)
+    except Exception as error:  # noqa: BLE001  # an edge: an unusual task must not cost the rest
+        found.add_failure(error)
     own = own_locations(found.main, OWN_FRAMES)
     lines = [_OWN_HEADING, *(f"  {each}" for each in own), ""] if own else []
     text = _bounded(redact(without_surrogates("\n".join([*lines, found.text()]))))
@@ -80,6 +86,17 @@ class _Sections:
 
     def text(self) -> str:
         return "\n".join(self._lines)
+
+    def add(self, work: HangingWork) -> None:
+        if work.task is not None and not work.task.done():
+            self.add_task(work.task, work.thread_id)
+        elif work.has_thread:
+            self.add_thread(work.thread_id)
+        else:
+            self.add_ended(work.thread)
+
+    def add_failure(self, error: Exception) -> None:
+        self._lines.append(f"(the rest could not be read: {type(error).__name__})")
 
     def add_ended(self, thread: threading.Thread | None) -> None:
         self._add(f"Thread {_label(thread.name if thread else '')}", [])
@@ -132,16 +149,21 @@ class _Sections:
 
 def _threads_of(chain: AwaitChain) -> list[tuple[str, Frames]]:
     """The threads that a chain waits for. More than one where only the function, or only the executor is known."""
-    held = [thread.ident for thread in chain.threads if thread.ident is not None]
+    held = {thread.ident for thread in chain.threads}
     if not held and not chain.functions and not chain.awaits_executor:
         return []
-    every = ((thread.ident, thread.name) for thread in _threads() if thread.ident is not None)
-    found = [(name, ident, frames_of_thread(ident)) for ident, name in every if not held or ident in held]
-    if not held and chain.functions:
-        found = [each for each in found if any(frame.code in chain.functions for frame in each[2])]
-    elif not held:
-        found = [each for each in found if any(frame.code.co_filename.endswith(_EXECUTOR) for frame in each[2][:-1])]
-    return [(_label(name), frames) for name, _, frames in found if frames]
+    current = frames_by_thread()
+    every = [(thread, frames_from(current.get(thread.ident or 0))) for thread in _threads()]
+    if held:
+        found = [each for each in every if each[0].ident in held]
+    else:
+        found = [each for each in every if any(frame.code in chain.functions for frame in each[1])]
+        found = found or [each for each in every if chain.awaits_executor and any(map(_is_executor, each[1]))]
+    return [(_label(thread.name), frames) for thread, frames in found if frames]
+
+
+def _is_executor(frame: StackFrame) -> bool:
+    return frame.code.co_name == "run" and frame.code.co_filename.endswith(_EXECUTOR)
 
 
 def _threads() -> Iterable[threading.Thread]:
@@ -159,7 +181,7 @@ def _task_name(task: AnyTask) -> str:
 
 
 def _label(name: object) -> str:
-    text = redact(str(name))[:_MAX_LABEL]  # a secret that was cut would not be found
+    text = redact(to_text(name))[:_MAX_LABEL]  # a secret that was cut would not be found
     return text if text.isprintable() else ascii(text)
 
 

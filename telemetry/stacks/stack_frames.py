@@ -30,11 +30,8 @@ class StackFrame(NamedTuple):
         """`application`, `telemetry` or `library`."""
         try:
             return code_owner(self.code)
-        except (
-            OSError,
-            ValueError,
-        ):  # a relative path after the working directory was deleted, or a name that is no path
-            return "library"
+        except (OSError, ValueError):  # a relative path after the working directory was deleted, or no path
+            return _OWN
 
     @property
     def location(self) -> str:
@@ -50,6 +47,11 @@ Frames = list[StackFrame]
 def frames_of_thread(thread_id: int) -> Frames:
     """What a thread executes now; nothing if there is no such thread any more."""
     return frames_from(sys._current_frames().get(thread_id))  # noqa: SLF001  # the documented way to another thread's frames
+
+
+def frames_by_thread() -> dict[int, FrameType]:
+    """The innermost frame of each thread. Whoever asks for many threads asks once."""
+    return sys._current_frames()  # noqa: SLF001  # likewise
 
 
 def frames_from(frame: FrameType | None) -> Frames:

@@ -390,3 +390,87 @@ def test_the_locals_of_a_frame_are_not_kept_alive():
 
     assert found.own
     assert gone[0]() is None
+
+
+def test_a_relative_file_is_our_own_code_also_when_the_working_directory_is_gone(tmp_path, monkeypatch):
+    names: dict = {}
+    source = "def wait(stage):\n    stage.hangs()\n    stage.released.wait(30)\n"
+    exec(compile(source, "stock/of_a_deleted_directory.py", "exec"), names)  # noqa: S102  # code of no file
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with running(names["wait"]) as stage:
+        found = capture(stage.work)
+    monkeypatch.chdir(tmp_path)
+
+    assert found.own[0] == "stock/of_a_deleted_directory.py:3 in wait"
+
+
+class Odd:
+    """An iterator that runs code of its own whatever it is asked for."""
+
+    def __init__(self, stage):
+        self.stage = stage
+
+    def __getattr__(self, name):
+        raise ValueError(name)
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.stage.released.wait(0.05):
+            raise StopIteration
+
+
+def test_an_awaitable_that_cannot_be_asked_ends_the_chain():
+    async def main(stage):
+        stage.work = HangingWork.of_caller()
+        stage.hangs()
+        await Odd(stage)  # hangs
+
+    with running(lambda stage: asyncio.run(main(stage))) as stage:
+        found = stage.stack(at=main)
+
+    assert "could not be read" not in found.text
+    assert place_of(main) in found.text
+
+
+class Nameless:
+    def __str__(self):
+        raise RuntimeError("no name")
+
+
+def test_a_name_that_has_no_text_is_no_obstacle(stage):
+    stage.start(receive)
+    stage.thread._name = Nameless()
+
+    found = stage.stack(at=receive)
+
+    assert "Thread <Nameless>:" in found.text
+
+
+async def awaits_other(others, number):
+    await asyncio.sleep(0.05)
+    await others[1 - number]
+
+
+def test_tasks_that_wait_for_each_other_end_the_chain():
+    async def main(stage):
+        stage.work = HangingWork.of_caller()
+        others: list = []
+        others += [asyncio.create_task(awaits_other(others, number)) for number in (0, 1)]
+        stage.hangs()
+        await asyncio.sleep(0.1)
+        asyncio.get_running_loop().call_later(0.5, others[0].cancel)
+        await asyncio.wait(others)
+
+    with running(lambda stage: asyncio.run(main(stage))) as stage:
+        time.sleep(0.3)
+        found = capture(stage.work)
+
+    assert " in awaits_other" in found.text
