@@ -22,6 +22,10 @@ class CostTotal:
         self.charged_usd = 0.0
 
 
+PENDING: Final = CostTotal()
+"""What accounts have whose total is not known yet: those of requests before their route is known."""
+
+
 class CpuAccount:
     """The CPU time of one run or one request, in all threads that work for it.
 
@@ -38,18 +42,15 @@ class CpuAccount:
         self.seconds = 0.0
         self.charged_usd = 0.0
         self.is_whole = True
-        self._total = total
+        self._total = total or PENDING
 
     def add(self, seconds: float) -> None:
         self.seconds += seconds
-        MEASURED.cpu_seconds += seconds
-        if self._total is not None:
-            self._total.cpu_seconds += seconds
+        self._total.cpu_seconds += seconds
 
     def charge(self, usd: float) -> None:
         self.charged_usd += usd
-        if self._total is not None:
-            self._total.charged_usd += usd
+        self._total.charged_usd += usd
 
     def continue_with(self, total: CostTotal) -> None:
         """Add from now on to the total as well, which has what was added so far."""
@@ -57,9 +58,12 @@ class CpuAccount:
 
     def settle_into(self, total: CostTotal) -> None:
         """Hand over to the total, which from now on also gets what is added late."""
-        total.cpu_seconds += self.seconds
-        total.charged_usd += self.charged_usd
-        self.continue_with(total)
+        if self.seconds or self.charged_usd:  # of a request that has waited
+            PENDING.cpu_seconds -= self.seconds
+            PENDING.charged_usd -= self.charged_usd
+            total.cpu_seconds += self.seconds
+            total.charged_usd += self.charged_usd
+        self._total = total
 
 
 class ThreadCharge:
@@ -78,8 +82,6 @@ class _Thread(threading.local):
         self.charge = ThreadCharge()
 
 
-MEASURED: Final = CostTotal()
-"""The CPU time of all accounts of this process. What the process used beyond it is idle time."""
 this_thread: Final = _Thread()
 _under_way: Final[set[ThreadCharge]] = set()
 """The charges of threads that are in a slice. A thread takes its own out before it ends: the clock of no dead one is read."""
@@ -178,4 +180,4 @@ def restart_in_child() -> None:
     """The threads, and the CPU time so far, are the parent's."""
     _under_way.clear()
     this_thread.charge.account = None
-    MEASURED.cpu_seconds = 0.0
+    PENDING.cpu_seconds = PENDING.charged_usd = 0.0

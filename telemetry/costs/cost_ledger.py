@@ -8,7 +8,7 @@ from typing import Final
 import psutil
 
 from telemetry.costs import account
-from telemetry.costs.account import MEASURED, CostTotal
+from telemetry.costs.account import PENDING, CostTotal
 from telemetry.costs.prices import CPU, MEMORY, OPENAI, STORAGE
 
 JOB: Final = "job"
@@ -50,8 +50,9 @@ class CostLedger:
         """The CPU seconds of each name, and of idle time: together those of the process, but for requests under way."""
         account.settle()
         used = process_time()
-        self._idle = max(self._idle, used - MEASURED.cpu_seconds)
-        return {**{key: each.cpu_seconds for key, each in self._totals.copy().items()}, (SERVICE, IDLE): self._idle}
+        named = {key: each.cpu_seconds for key, each in self._totals.copy().items()}
+        self._idle = max(self._idle, used - sum(named.values()) - PENDING.cpu_seconds)
+        return {**named, (SERVICE, IDLE): self._idle}
 
     def usage(self) -> dict[UsageKey, float]:
         """All that was used so far: CPU seconds, bytes times seconds of memory and storage, US dollars of OpenAI."""

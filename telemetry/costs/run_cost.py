@@ -38,7 +38,8 @@ class RunCost:
 
     def steps(self, coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
         """The coroutine of the job, measured."""
-        account = MeasuredSteps(coroutine)
+        account = MeasuredSteps()
+        account.measure(coroutine)
         account.seconds, account.charged_usd = self._account.seconds, self._account.charged_usd
         account.continue_with(self._total)
         self._account, self._is_measured = account, True

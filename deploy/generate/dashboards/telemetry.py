@@ -47,6 +47,18 @@ _ALERTS: Final = Row(
             width=12,
         ),
         graph(
+            "Until somebody acts",
+            "From the first report of an alert until a person acknowledged it, and until it was over: the median.",
+            *(
+                Query(
+                    f"histogram_quantile(0.5, sum by (le) (rate(alert_{step}_seconds_bucket[30m]))){OR_NOTHING}", named
+                )
+                for step, named in (("acknowledge", "acknowledged"), ("resolve", "over"))
+            ),
+            unit="s",
+            width=12,
+        ),
+        graph(
             "Scrapes",
             "How long the page of metrics takes.",
             Query("scrape_duration_seconds", "{{instance}}"),

@@ -7,8 +7,6 @@ from opentelemetry import context as otel_context
 from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 
-from telemetry.costs.account import this_thread
-from telemetry.costs.measured_steps import MeasuredSteps
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.fastapi import websocket
 from telemetry.instrumentation.fastapi.headers import url
@@ -40,17 +38,18 @@ class HTTPServerMiddleware:
         """No coroutine function: a request is awaited step by step, each charged to it."""
         if (other := self._other(scope)) is not None:
             return other(scope, receive, send)
-        return MeasuredSteps(self._serve(scope, receive, send))
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
         request = ServerRequest(self._measuring, scope, receive, send)
-        request.account = this_thread.charge.account
+        request.measure(self._serve(request, receive))
+        return request
+
+    async def _serve(self, request: ServerRequest, receive: Receive) -> None:
+        scope = request.scope
+        scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
         path = scope["path"]
         is_untraced = path in self._untraced_paths or path.startswith(self._untraced_beginnings)
         token = None if is_untraced else request.start()
         try:
-            await self._inner(scope, request.receive if request.connection is None else receive, request.send)
+            await self._inner(scope, request.receive if request.connection is None else receive, request.pass_on)
         except Exception as error:
             request.fail(error)
             raise

@@ -14,7 +14,8 @@ from opentelemetry.trace import Status as SpanStatus
 from starlette.requests import ClientDisconnect
 
 from telemetry import semconv
-from telemetry.costs.account import CpuAccount
+from telemetry.costs.account import PENDING
+from telemetry.costs.measured_steps import MeasuredSteps
 from telemetry.failsafe import failsafe, warn_once
 from telemetry.instrumentation.fastapi.headers import HEADER_SETTER
 from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY, RequestMeasuring
@@ -33,11 +34,10 @@ _WITHOUT_BODY: Final = frozenset({*range(100, 200), 204, 304})
 _response_propagator: Callable[[], ResponsePropagator | None] = get_global_response_propagator
 
 
-class ServerRequest:
-    """One request and its response; its owner calls `start` first, `end` last, and `fail` before it if the application raised.
+class ServerRequest(MeasuredSteps):
+    """One request and its response, awaited step by step; its owner calls `start` first, `end` last, and `fail` before it if the application raised.
 
     Attributes:
-        account: is charged with its CPU time.
         connection: the object of the server that writes the response, if it says by `disconnected` whether the client has left, as
             uvicorn's do; else None, and the application has to be given `receive`, whose messages say it.
     """
@@ -58,7 +58,6 @@ class ServerRequest:
         "_started",
         "_task",
         "_thread_id",
-        "account",
         "connection",
         "disconnected",
         "is_open",
@@ -71,7 +70,7 @@ class ServerRequest:
         self, measuring: RequestMeasuring, scope: Scope, receive: Receive, send: Send
     ) -> None:
         method = scope["method"]
-        self.account: CpuAccount | None = None
+        self.seconds, self.charged_usd, self.is_whole, self._total = 0.0, 0.0, True, PENDING
         self.disconnected = False
         connection = getattr(send, "__self__", None)
         self.connection = connection if connection is not None and _says_who_left(connection) else None
@@ -143,7 +142,7 @@ class ServerRequest:
             self.disconnected = True
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:  # noqa: C901  # a call more costs more
+    def pass_on(self, message: Message) -> Awaitable[None]:  # noqa: C901  # a call more costs more
         """Pass a message of the response on. No coroutine function: creating a coroutine costs as much as the work here."""
         kind = message["type"]
         if kind == "http.response.start":
@@ -196,8 +195,7 @@ class ServerRequest:
             version = self.scope.get("http_version", "")
             series = measuring.durations[self._method, route, status, self._is_secure, version]
             series.record(seconds, self._context, self._is_sampled)
-            if self.account is not None:
-                self.account.settle_into(series.cost)
+            self.settle_into(series.cost)
             if self.span is not None:
                 self._ended_ns = time_ns()
                 measuring.tracer.describe(self.span, series.span_name, series.outcome)
