@@ -22,6 +22,7 @@ from service.integrations import endpoints
 from service.integrations.http.sleep import InstrumentedSleep, OnWaited, ignore
 from service.jobs.context import JobContext
 from service.jobs.job_commands import JobCommands
+from service.jobs.phone_commands import PhoneJobs, add_to
 from service.jobs.schedule import DRAFTING_JOB, JOBS
 from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.claims import Claims
@@ -151,12 +152,11 @@ class Service:
         return PeriodicTask(monitor.check, seconds, "Watching the freshness of the data", self.stop_signal.is_running)
 
     def _declare_jobs(self) -> None:
-        names = self._job_names()
+        names = [job.name for job in self.schedule.scheduled()]
         self.telemetry.jobs.declare(names)
         self.instruments.declare_jobs(names)
-
-    def _job_names(self) -> list[str]:
-        return [job.name for job in self.schedule.scheduled()]
+        phone = PhoneJobs(self.schedule, self.engines.requests, self.job_commands, self.clock.last_now)
+        add_to(self.telemetry.alerts.operator_bot, phone, self.claims)
 
     def start(self) -> None:
         """Start the sandbox, if there is to be one, and migrate; everything else starts when that is done.
@@ -172,13 +172,14 @@ class Service:
         self._migration.start()
 
     def _on_migrated(self) -> None:
-        self.telemetry.jobs.restore_last_runs(self._job_names())
+        self.telemetry.jobs.restore_last_runs([job.name for job in self.schedule.scheduled()])
         if self.sandbox is not None:
             self.sandbox.wait()
         if self.settings.scheduler:
             self.scheduler.start()
         self.monitor.start()
         self.freshness.start()
+        self.telemetry.alerts.serve()
         self.lifecycle.mark_ready()
         _log.info("Ready (process %d).", os.getpid())
 
@@ -205,6 +206,7 @@ class Service:
             steps.callback(lambda: self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic())))
             steps.callback(self.monitor.stop)
             steps.callback(self.freshness.stop)
+            steps.callback(self.telemetry.alerts.stop_serving)
             steps.callback(self._migration.stop)
 
     def close(self, deadline: float = FLUSH_TIMEOUT) -> None:

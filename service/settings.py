@@ -59,6 +59,7 @@ class Settings(TelemetrySettings):
     verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic", "uvicorn", "uvicorn.error", "uvicorn.access")
     runbook_path: ClassVar[str] = "docs/how-to/runbook.md"
     owns_environment: ClassVar[bool] = True
+    runs_jobs_on_request: ClassVar[bool] = True
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
         "sqlite:///var/sovani.db",
@@ -210,5 +211,6 @@ def sandbox_values(values: dict[str, Any]) -> dict[str, Any]:
         "manager_chat_id": credentials.TELEGRAM_CHAT_ID,
         "telegram_api_url": f"{url}/telegram",
         "telegram_thread_id": None,
+        "telegram_operators": credentials.TELEGRAM_OPERATORS,
         "alert_webhook_url": None,
     }

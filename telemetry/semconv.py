@@ -61,6 +61,7 @@ ALERT_OLDEST_PENDING_AGE: Final = "alert.oldest_pending_age"
 ALERT_DELAY: Final = "alert.delivery.delay"
 ALERT_NOTIFICATIONS: Final = "alert.sends"
 ALERT_CHANNEL_UP: Final = "alert.channel.up"
+TELEGRAM_UPDATES: Final = "telegram.updates"
 
 # Attributes ------------------------------------------------------------------------------------------------------
 HTTP_METHOD: Final = "http.request.method"
@@ -170,6 +171,8 @@ OUTCOMES: Final = (
 ALERT_STATES: Final = ("pending", "sent", "silenced", "inhibited")
 JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")
 SEND_RESULTS: Final = ("sent", "rate_limited", "rejected", "unknown", "failed")
+TELEGRAM_UPDATE_KINDS: Final = ("command", "button")
+TELEGRAM_UPDATE_RESULTS: Final = ("done", "refused", "ignored", "late", "failed")
 
 RECENT_KINDS: Final = ("span", "log", "trace", "point")
 RECENT_DROP_REASONS: Final = ("full", "rate", "size", "unfinished", "unwritable")

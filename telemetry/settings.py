@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
-from telemetry.environment.checked_values import SAMPLERS, sampler, validated_database_url, web_address
+from telemetry.environment.checked_values import SAMPLERS, sampler, user_ids, validated_database_url, web_address
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
 from telemetry.environment.misspelling import misspelled, misspelled_among_foreign
@@ -45,6 +45,7 @@ class TelemetrySettings(BaseSettings):
         rerouted_loggers: libraries whose own handlers are removed, so that their lines go where all others go.
         verbose_loggers: libraries that are heard from WARNING on, unless `LOG_LEVEL` is DEBUG.
         runbook_path: of the runbook in the service's repository, which alerts name without `RUNBOOK_URL`; empty if there is none.
+        runs_jobs_on_request: an operator may run a job again from the alert about it: the service adds the bot's command for that.
         owns_environment: misspelled variables are refused in the whole environment, not only in `.env`.
     """
 
@@ -56,6 +57,7 @@ class TelemetrySettings(BaseSettings):
     runbook_path: ClassVar[str] = ""
 
     owns_environment: ClassVar[bool] = False
+    runs_jobs_on_request: ClassVar[bool] = False
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -99,6 +101,13 @@ class TelemetrySettings(BaseSettings):
         description="a URL that begins with http:// or https://",
     )
     telegram_thread_id: int | None = Field(default=None, ge=1, description="a whole number: the topic's id in a forum")
+    telegram_commands: bool = Field(
+        default=True, description="true or false: whether the bot has buttons and commands, and this service reads them"
+    )
+    telegram_operators: Annotated[str, AfterValidator(user_ids)] | None = Field(
+        default=None,
+        description="numbers of Telegram users with commas between them, such as 123456789,987654321: who may use the bot",
+    )
     alert_webhook_url: Annotated[SecretStr, AfterValidator(web_address)] | None = Field(
         default=None, description="a URL that begins with http:// or https://, and takes JSON"
     )
@@ -141,6 +150,11 @@ class TelemetrySettings(BaseSettings):
         """The database's URL; it hides its password when it is printed."""
         url = make_url(self.database_url)
         return url if self.database_prepared_statements else without_prepared_statements(url)
+
+    @property
+    def operator_ids(self) -> frozenset[int]:
+        """Those of `TELEGRAM_OPERATORS`; empty if everybody in the chat may use the bot."""
+        return frozenset(map(int, (self.telegram_operators or "").replace(",", " ").split()))
 
     @property
     def runbook(self) -> Runbook:

@@ -153,6 +153,7 @@ def _set_globals(telemetry: Telemetry) -> None:
 def _serve() -> None:
     if (running := _active) is not None:
         running.serve()
+        running.alerts.serve()
 
 
 def _live_with(app: FastAPI, untraced_paths: tuple[str, ...]) -> None:

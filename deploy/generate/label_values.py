@@ -172,6 +172,10 @@ _TELEMETRY: Final[Mapping[str, Labels]] = {
     "alerts": {"state": frozenset(semconv.ALERT_STATES)},
     "alert_channel_up alert_delay_seconds": _CHANNELS,
     "alert_messages_total": _CHANNELS | {"result": frozenset(semconv.SEND_RESULTS)},
+    "telegram_updates_total": {
+        "kind": frozenset(semconv.TELEGRAM_UPDATE_KINDS),
+        "result": frozenset(semconv.TELEGRAM_UPDATE_RESULTS),
+    },
 }
 _OWN: Final = _own(_REQUESTS, _WORK, _TELEMETRY)
 """For each metric of the service, the values of its labels. A label that another metric has, too, may have other values there."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
-from service.database import freshness_tables, schedule_tables  # noqa: F401  # so that `Base.metadata` has every table
+from service.database import freshness_tables, phone_tables, schedule_tables  # noqa: F401  # so that `Base.metadata` has every table
 from service.database.columns import ROW_ID, DecimalColumn
 from telemetry.database import UTCDateTime
 from telemetry.jobs import Base

@@ -13,6 +13,7 @@ OPENAI_API_KEY: Final = "sk-sandbox-0000000000000000"
 OPENAI_MODEL: Final = "gpt-5.4-mini"
 TELEGRAM_TOKEN: Final = "7000000001:AAsandboxsandboxsandboxsandboxsand"  # noqa: S105  # see above
 TELEGRAM_CHAT_ID: Final = "-1001234567890"
+TELEGRAM_OPERATORS: Final = "7000000011,7000000012"
 
 BASE: Final = 1
 TEST: Final = 2

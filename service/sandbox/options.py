@@ -22,6 +22,8 @@ class Options:
         openai_injections: the share of reviews by which the model is talked into an answer that must not go out.
         openai_long_reasoning: the share of reviews about which it reasons for longer than most limits of tokens allow.
         telegram_chat: the state of the manager's chat: ok, upgraded, blocked, kicked, left, deactivated, unstarted.
+        telegram_query_seconds: for how long a press of a button may be answered.
+        telegram_webhook: whether the bot has a webhook, so that its updates cannot be polled.
     """
 
     wb_reviews: int = 160
@@ -48,3 +50,5 @@ class Options:
     openai_long_reasoning: float = 0.0
     telegram_limits: bool = True
     telegram_chat: str = "ok"
+    telegram_query_seconds: float = 30.0
+    telegram_webhook: bool = False

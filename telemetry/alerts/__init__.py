@@ -11,6 +11,11 @@ from telemetry.alerts.rules import condition
 from telemetry.alerts.rules.condition import Condition, ConditionPeriod
 from telemetry.alerts.rules.job_alerts import MISSED, OVERDUE
 from telemetry.alerts.service import AlertService, get_alert_service
+from telemetry.alerts.telegram_updates.operator_bot import OperatorBot
+from telemetry.alerts.telegram_updates.phone_command import PhoneCommand
+from telemetry.alerts.telegram_updates.poller import PollingLease
+from telemetry.alerts.telegram_updates.press_relay import PressRelay, RelayedPress
+from telemetry.alerts.telegram_updates.update import Person, Place, PressUpdate
 
 __all__ = [
     "MISSED",
@@ -25,6 +30,14 @@ __all__ = [
     "Condition",
     "ConditionPeriod",
     "Incident",
+    "OperatorBot",
+    "Person",
+    "PhoneCommand",
+    "Place",
+    "PollingLease",
+    "PressRelay",
+    "PressUpdate",
+    "RelayedPress",
     "Silence",
     "Silences",
     "condition",

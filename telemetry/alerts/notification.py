@@ -2,12 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 from telemetry.alerts.incident import Incident
 
 NotificationKind = Literal["alert", "again", "digest", "summary", "end", "file"]
 """The first message, a reminder, many alerts at once, many old ones, a resolution, and the rest of a cut message."""
+
+
+class Buttons(IntEnum):
+    """Which buttons a message has: none, those of an alert that nobody has acknowledged, or those of an acknowledged one."""
+
+    NONE = 0
+    OPEN = 1
+    ACKNOWLEDGED = 2
+
+
 PendingReason = Literal["alert", "again", "end"]
 
 
@@ -23,7 +34,8 @@ class PendingIncident:
 class Notification:
     """`id` is 0 until the outbox has it. `possible_duplicate`: whether an earlier attempt arrived is not known.
 
-    `message_id` counts in `chat_id` alone, and only the bot `bot_id` may edit it.
+    `message_id` counts in `chat_id` alone, and only the bot `bot_id` may edit it. `buttons` says which it has, and `changed_at`
+    when something changed that the message does not show yet (Unix time).
     """
 
     kind: NotificationKind
@@ -34,3 +46,5 @@ class Notification:
     message_id: int | None = None
     bot_id: str | None = None
     created_at: float = 0.0
+    buttons: Buttons = Buttons.NONE
+    changed_at: float | None = None

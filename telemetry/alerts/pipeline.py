@@ -1,5 +1,6 @@
 """Composes the alert pipeline of a process: intake, outbox, rules, dispatch and channels."""
 
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRule
 from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
+from telemetry.alerts.telegram_updates.operator_bot import BotContext, OperatorBot
 from telemetry.database import EngineLimits, dedicated_engine
 from telemetry.error_text import safe_text
 from telemetry.failsafe import failsafe
@@ -66,13 +68,19 @@ class PipelineContext:
     clock: Callable[[], float] = time.time
 
 
+def configured_bot(settings: TelemetrySettings) -> Bot | None:
+    """The Telegram bot that sends; None if it is not configured."""
+    if settings.telegram_token is None or settings.manager_chat_id is None:
+        return None
+    return Bot(
+        settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
+    )
+
+
 def configured_channels(settings: TelemetrySettings) -> list[Channel]:
     """The channels that are configured, the preferred one first."""
     found: list[Channel] = []
-    if settings.telegram_token is not None and settings.manager_chat_id is not None:
-        bot = Bot(
-            settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
-        )
+    if bot := configured_bot(settings):
         found.append(Telegram(bot))
     if settings.alert_webhook_url is not None:
         found.append(Webhook(settings.alert_webhook_url, runbook=settings.runbook))
@@ -81,6 +89,11 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
 
 def _thresholds(settings: TelemetrySettings) -> resource_usage.Thresholds:
     return resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
+
+
+def _links(settings: TelemetrySettings, *, has_buttons: bool) -> Links:
+    template, runs_jobs = settings.trace_url_template or "", settings.runs_jobs_on_request
+    return Links(template, settings.runbook, has_buttons=has_buttons, runs_jobs=runs_jobs)
 
 
 def _nothing() -> None:
@@ -101,12 +114,12 @@ class AlertPipeline:
         registry: ProcessRegistry,
         context: PipelineContext,
     ) -> None:
-        self.is_on = settings.telemetry_alerts
-        self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
+        self.is_on, self.outbox = settings.telemetry_alerts, Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
         sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
-        self.links = Links(settings.trace_url_template or "", settings.runbook)
+        self.operator_bot = self._operator_bot(settings, registry, context)
+        self.links = _links(settings, has_buttons=self.operator_bot is not None)
         delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, self.links)
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
         self.exporter = AlertExporter(deduplicator, context.in_job)
@@ -114,8 +127,8 @@ class AlertPipeline:
         self._worker = DispatchWorker(
             deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock, self.links), self._pending_count
         )
-        self._clock = context.clock
-        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
+        self._clock, self._shared_engine = context.clock, engine
+        self._engine = dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
         conditions = ConditionTracker(self.outbox, context.clock)
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component
@@ -125,6 +138,24 @@ class AlertPipeline:
         if self.is_on:
             channels = [each.name for each in self.channels]
             AlertMetrics(self.queries, deduplicator, channels, context.clock).observe(context.meter)
+
+    def _operator_bot(
+        self, settings: TelemetrySettings, registry: ProcessRegistry, context: PipelineContext
+    ) -> OperatorBot | None:
+        """None without Telegram, and where its commands are switched off."""
+        if not (self.is_on and settings.telegram_commands and (bot := configured_bot(settings))):
+            return None
+        of_bot = BotContext(
+            self.outbox,
+            context.meter,
+            context.clock,
+            registry.lease_holder,
+            registry.is_dead,
+            settings.operator_ids,
+            f"{settings.service_name} {settings.service_version}, {settings.environment}, on {socket.gethostname()}",
+            [each.name for each in self.channels],
+        )
+        return OperatorBot(bot, of_bot)
 
     def _evaluator(self, conditions: ConditionTracker, sender: Sender, *, uses_database: bool) -> RuleEvaluator:
         database = DatabaseDownRule(DatabaseCheck(self._engine) if uses_database else _nothing, conditions)
@@ -155,6 +186,15 @@ class AlertPipeline:
             self._worker.start()
             self._evaluation.start()
 
+    def serve(self) -> None:
+        """Read the commands of operators as well: this process stays. More than once is harmless."""
+        if self.operator_bot is not None:
+            self.operator_bot.start()
+
+    def stop_serving(self) -> None:
+        if self.operator_bot is not None:
+            self.operator_bot.stop()
+
     def stop_rules(self) -> None:
         self._evaluation.stop()
 
@@ -169,6 +209,7 @@ class AlertPipeline:
 
         Returns whether no alert is only in memory.
         """
+        attempt("the Telegram bot", self.stop_serving)
         attempt("the rules of alerts", self.stop_rules)
         is_saved = not self.is_on or self._worker.shutdown(deadline)
         attempt("the note of failed jobs", self._job_failures.note_told)

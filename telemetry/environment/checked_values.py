@@ -1,5 +1,6 @@
 """Checks of single values of the environment. Each raises a `ValueError` for what it refuses."""
 
+import re
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -19,6 +20,7 @@ SAMPLERS: Final = frozenset(
         "parentbased_traceidratio",
     }
 )
+_USER_IDS: Final = re.compile(r"\s*[1-9][0-9]{0,18}\s*(,\s*[1-9][0-9]{0,18}\s*)*", re.ASCII)
 
 
 def validated_database_url(text: str) -> str:
@@ -44,3 +46,10 @@ def web_address(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("http://", "https://")):
         raise ValueError("not a URL")
     return url
+
+
+def user_ids(text: str) -> str:
+    """Numbers of Telegram's users, with commas between them."""
+    if not _USER_IDS.fullmatch(text):
+        raise ValueError("not a list of numbers")
+    return text

@@ -24,6 +24,7 @@ class RunbookSection(StrEnum):
     PROGRAM_ENDS = "message-the-program-ends"
     REQUEST_CRASHED = "message-a-request-crashed"
     RUNS_LOST = "message-runs-marked-as-lost"
+    TELEGRAM_STRANGER = "message-a-person-who-may-not-use-the-telegram-bot"
     THREAD_ENDED = "message-a-thread-ended"
     UNRAISABLE = "message-exception-ignored"
     WORKERS_KILLED = "message-workers-of-this-service-are-killed-repeatedly"
@@ -66,7 +67,7 @@ class Runbook:
 
     def link(self, section: str) -> str:
         """The address of a section, or of the one for any error; empty without a runbook."""
-        return f"{self.address}#{quote(section or RunbookSection.ANY_ERROR)}" if self.address else ""
+        return f"{self.address}#{quote(section or RunbookSection.ANY_ERROR, errors='replace')}" if self.address else ""
 
 
 NO_RUNBOOK: Final = Runbook()

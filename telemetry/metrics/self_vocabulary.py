@@ -176,6 +176,13 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "Messages about alerts, by channel and result.",
         (LabelMapping("channel", semconv.CHANNEL), LabelMapping("result", semconv.RESULT)),
     ),
+    MetricMapping(
+        "telegram_updates_total",
+        "counter",
+        semconv.TELEGRAM_UPDATES,
+        "Commands and presses of buttons that the Telegram bot received, by kind and result.",
+        (LabelMapping("kind", semconv.KIND), LabelMapping("result", semconv.RESULT)),
+    ),
     *_sdk_mappings("spans", "span"),
     *_sdk_mappings("logs", "log"),
 )

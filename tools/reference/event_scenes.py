@@ -26,6 +26,8 @@ from service.scheduler.monitoring.pause_watch import log_paused
 from service.scheduler.pauses import REMIND_INTERVAL, Pause
 from telemetry.alerts.outbox import replacement
 from telemetry.alerts.outbox.incidents import OVERFLOW
+from telemetry.alerts.telegram_updates.update import Person
+from telemetry.alerts.telegram_updates.update_handler import log_stranger
 from telemetry.jobs.liveness.reaper import Reaper
 from telemetry.jobs.recorder.spool_state import SpoolState
 from telemetry.jobs.store.running_runs import LostRun
@@ -133,6 +135,7 @@ EVENTS: Final[Mapping[str, Scene]] = {
     "Telemetry cannot be exported": _export_failed,
     "An error of a library": lambda _stage: logging.getLogger("asyncio").error("Task was destroyed but it is pending!"),
     "A job stays paused": _paused,
+    "A stranger uses the bot": lambda _stage: log_stranger(Person(7000000099, "@stranger")),
     "The sandbox does not start": _sandbox,
 }
 """Each reports one event."""

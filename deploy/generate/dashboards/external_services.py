@@ -88,7 +88,7 @@ _CALLS: Final = Row(
         ),
         graph(
             "Duration",
-            "The 95th percentile.",
+            "The 95th percentile. Telegram's includes the polls for its bot's updates, of 20 s each.",
             Query(
                 f"histogram_quantile(0.95, sum by (service, le) (rate(external_api_duration_seconds_bucket{RATE})))",
                 "{{service}}",

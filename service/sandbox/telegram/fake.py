@@ -1,4 +1,4 @@
-"""A fake of Telegram's Bot API: the methods that send and edit messages, and a page that shows the messages."""
+"""A fake of Telegram's Bot API: its methods, and a page that shows the messages and takes what people write and press."""
 
 import re
 import secrets
@@ -13,23 +13,22 @@ from starlette.routing import BaseRoute, Route
 from service.sandbox.credentials import TELEGRAM_TOKEN
 from service.sandbox.fake_service import Environment
 from service.sandbox.telegram import errors
-from service.sandbox.telegram.chats import CHATS, STATES, Chat, find_chat
+from service.sandbox.telegram.chats import STATES, Chat, find_chat
 from service.sandbox.telegram.errors import ApiError, bad_request
+from service.sandbox.telegram.formatted_text import FormattedText
 from service.sandbox.telegram.limits import FloodControl
+from service.sandbox.telegram.message_payload import BOT, result_of
 from service.sandbox.telegram.message_store import MessageStore, StoredMessage
 from service.sandbox.telegram.message_text import read_caption, read_text
 from service.sandbox.telegram.phone import Phone
+from service.sandbox.telegram.phone_input import PhoneInput
+from service.sandbox.telegram.reply_markup import Keyboard, read_commands, read_keyboard, read_reply
 from service.sandbox.telegram.request import BotApiRequest, read_request
+from service.sandbox.telegram.update_queue import UpdateQueue
 
 Result = dict[str, Any]
 _TOKEN: Final = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 _HTTP_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-BOT: Final[Mapping[str, Any]] = {
-    "id": int(TELEGRAM_TOKEN.partition(":")[0]),
-    "is_bot": True,
-    "first_name": "Alerts",
-    "username": "sandbox_alerts_bot",
-}
 _BOT_CAPABILITIES: Final = {
     "can_join_groups": True,
     "can_read_all_group_messages": False,
@@ -54,13 +53,20 @@ class TelegramFake:
         self._options = environment.options
         self._flood_control = FloodControl(clock)
         self._messages = MessageStore(environment.journal)
-        self._phone = Phone(self._messages)
-        self._methods: Mapping[str, Callable[[BotApiRequest], Result]] = {
+        self._updates = UpdateQueue(environment.options, clock, environment.simulation.random("telegram updates"))
+        self.inbox = PhoneInput(self._messages, self._updates, self._now)
+        self._phone = Phone(self._messages, self.inbox)
+        self._commands: dict[str, str] = {}
+        self._methods: Mapping[str, Callable[[BotApiRequest], Any]] = {
             "getme": self._get_me,
             "getchat": self._get_chat,
             "sendmessage": self._send_message,
             "senddocument": self._send_document,
             "editmessagetext": self._edit_message_text,
+            "editmessagereplymarkup": self._edit_message_reply_markup,
+            "answercallbackquery": self._updates.answer_query,
+            "setmycommands": self._set_my_commands,
+            "getmycommands": self._get_my_commands,
         }
 
     def routes(self) -> dict[str, list[BaseRoute]]:
@@ -75,8 +81,8 @@ class TelegramFake:
         }
 
     def expected_state(self, kind: str) -> Iterable[dict[str, Any]]:
-        """The newest 1,000 messages, the oldest first."""
-        return {"messages": [_as_expected(message) for message in self._messages]}[kind]
+        """The newest 1,000 messages, the oldest first; without those of people."""
+        return {"messages": [_as_expected(message) for message in self._messages if message.person is None]}[kind]
 
     def rate_limited(self, seconds: int) -> Response:
         return errors.rate_limited(seconds).response()
@@ -90,7 +96,10 @@ class TelegramFake:
             raise ApiError(404, "Not Found")
         if not secrets.compare_digest(token, TELEGRAM_TOKEN):
             raise ApiError(401, "Unauthorized")
-        method = self._methods.get(request.path_params["method"].lower())
+        name = request.path_params["method"].lower()
+        if name == "getupdates":
+            return errors.success(await self._updates.get_updates(await read_request(request)))
+        method = self._methods.get(name)
         if method is None:
             raise ApiError(404, "Not Found: method not found")
         return errors.success(method(await read_request(request)))
@@ -106,10 +115,12 @@ class TelegramFake:
         parsed = read_text(request.text("text"), request.text("parse_mode"))
         chat = self._chat(request)
         thread = chat.topic(request.text("message_thread_id"))
+        keyboard, replied = read_keyboard(request.text("reply_markup")), read_reply(request.text("reply_parameters"))
+        if replied is not None and self._messages.get(chat.id, replied) is None:
+            raise bad_request("message to be replied not found")
         self._check_flood(chat)
-        return self._store(
-            StoredMessage(self._messages.next_id, chat.id, self._now(), parsed.text, parsed.entities, thread)
-        )
+        number, now = self._messages.next_id, self._now()
+        return self._store(StoredMessage(number, chat.id, now, parsed.text, parsed.entities, thread, keyboard=keyboard))
 
     def _send_document(self, request: BotApiRequest) -> Result:
         parsed = read_caption(request.text("caption"), request.text("parse_mode"))
@@ -124,16 +135,38 @@ class TelegramFake:
 
     def _edit_message_text(self, request: BotApiRequest) -> Result:
         parsed = read_text(request.text("text"), request.text("parse_mode"))
+        chat, message = self._message_to_edit(request)
+        if message.document is not None:
+            raise bad_request("there is no text in the message to edit")
+        return self._edit(chat, message, parsed, read_keyboard(request.text("reply_markup")))
+
+    def _edit_message_reply_markup(self, request: BotApiRequest) -> Result:
+        chat, message = self._message_to_edit(request)
+        text = FormattedText(message.text, message.entities)
+        return self._edit(chat, message, text, read_keyboard(request.text("reply_markup")))
+
+    def _message_to_edit(self, request: BotApiRequest) -> tuple[Chat, StoredMessage]:
         chat = self._chat(request)
         message = self._messages.get(chat.id, request.integer("message_id"))
         if message is None:
             raise bad_request("message to edit not found")
-        if message.document is not None:
-            raise bad_request("there is no text in the message to edit")
-        if (message.text, message.entities) == (parsed.text, parsed.entities):
+        if message.person is not None:
+            raise bad_request("message can't be edited")
+        return chat, message
+
+    def _edit(self, chat: Chat, message: StoredMessage, parsed: FormattedText, keyboard: Keyboard) -> Result:
+        """The buttons are replaced, too: an edit without any removes them."""
+        if (message.text, message.entities, message.keyboard) == (parsed.text, parsed.entities, keyboard):
             raise bad_request(_NOT_MODIFIED)
         self._check_flood(chat)
-        return _result(self._messages.edit(message.message_id, parsed, self._now()))
+        return result_of(self._messages.edit(message.message_id, parsed, self._now(), keyboard))
+
+    def _set_my_commands(self, request: BotApiRequest) -> bool:
+        self._commands = read_commands(request.text("commands"))
+        return True
+
+    def _get_my_commands(self, _request: BotApiRequest) -> list[Result]:
+        return [{"command": name, "description": text} for name, text in self._commands.items()]
 
     def _chat(self, request: BotApiRequest) -> Chat:
         return find_chat(request.text("chat_id"), self._options.telegram_chat)
@@ -144,7 +177,7 @@ class TelegramFake:
 
     def _store(self, message: StoredMessage) -> Result:
         self._messages.add(message)
-        return _result(message)
+        return result_of(message)
 
     def _now(self) -> int:
         return int(self._simulation.now().timestamp())
@@ -175,24 +208,6 @@ def _document(request: BotApiRequest) -> Callable[[int], Result]:
         raise bad_request("file must be non-empty")
     properties = {"file_name": file.name, "mime_type": file.mime_type, "file_size": file.size}
     return lambda message_id: {**properties, "file_id": f"sandbox-{message_id}", "file_unique_id": str(message_id)}
-
-
-def _result(message: StoredMessage) -> Result:
-    """The message in the format of the Bot API."""
-    text, entities = ("caption", "caption_entities") if message.document else ("text", "entities")
-    shown: Result = {
-        "message_id": message.message_id,
-        "from": dict(BOT),
-        "chat": CHATS[message.chat_id].as_json(),
-        "date": message.date,
-        "edit_date": message.edited_at,
-        "message_thread_id": message.thread_id,
-        "is_topic_message": message.thread_id is not None,
-        "document": message.document,
-        text: message.text,
-        entities: message.entities,
-    }
-    return {name: value for name, value in shown.items() if value}
 
 
 def _as_expected(message: StoredMessage) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from service.sandbox.journal import Journal
 from service.sandbox.telegram.formatted_text import Entity, FormattedText
+from service.sandbox.telegram.reply_markup import Keyboard
 
 MAX_MESSAGES: Final = 1_000
 _SENT: Final = "telegram-message"
@@ -16,6 +17,8 @@ _PRUNE_EVERY: Final = 100
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A message. `date` and `edited_at` are Unix seconds; the text of a document is its caption.
+
+    `keyboard` are its buttons, `person` is the user who wrote it, None if that was the bot.
 
     The fields are the keys of a journal entry.
     """
@@ -28,6 +31,8 @@ class StoredMessage:
     thread_id: int | None = None
     document: dict[str, Any] | None = None
     edited_at: int | None = None
+    keyboard: Keyboard = field(default_factory=list)
+    person: int | None = None
 
 
 class MessageStore:
@@ -40,7 +45,8 @@ class MessageStore:
         for entry in journal.entries(_SENT):
             self._remember(StoredMessage(**{name: value for name, value in entry.items() if name != "kind"}))
         for entry in journal.entries(_EDITED):
-            self._apply_edit(entry["message_id"], FormattedText(entry["text"], entry["entities"]), entry["date"])
+            text = FormattedText(entry["text"], entry["entities"])
+            self._apply_edit(entry["message_id"], text, entry["date"], entry.get("keyboard", []))
 
     def __iter__(self) -> Iterator[StoredMessage]:
         """Oldest first."""
@@ -61,9 +67,11 @@ class MessageStore:
             self._journal.prune(_SENT, MAX_MESSAGES)
             self._journal.prune(_EDITED, MAX_MESSAGES)
 
-    def edit(self, message_id: int, parsed: FormattedText, date: int) -> StoredMessage:
-        self._journal.append(_EDITED, message_id=message_id, text=parsed.text, entities=parsed.entities, date=date)
-        self._apply_edit(message_id, parsed, date)
+    def edit(self, message_id: int, parsed: FormattedText, date: int, keyboard: Keyboard) -> StoredMessage:
+        self._journal.append(
+            _EDITED, message_id=message_id, text=parsed.text, entities=parsed.entities, date=date, keyboard=keyboard
+        )
+        self._apply_edit(message_id, parsed, date, keyboard)
         return self._messages[message_id]
 
     def _remember(self, message: StoredMessage) -> None:
@@ -72,6 +80,8 @@ class MessageStore:
         if len(self._messages) > MAX_MESSAGES:
             del self._messages[min(self._messages)]
 
-    def _apply_edit(self, message_id: int, parsed: FormattedText, date: int) -> None:
+    def _apply_edit(self, message_id: int, parsed: FormattedText, date: int, keyboard: Keyboard) -> None:
         if message := self._messages.get(message_id):
-            self._messages[message_id] = replace(message, text=parsed.text, entities=parsed.entities, edited_at=date)
+            self._messages[message_id] = replace(
+                message, text=parsed.text, entities=parsed.entities, edited_at=date, keyboard=keyboard
+            )

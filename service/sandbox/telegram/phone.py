@@ -1,16 +1,21 @@
-"""The page `/phone`: shows the messages that were sent to the fake Telegram, as they arrive."""
+"""The page `/phone`: shows the messages of the fake Telegram as they arrive, with their buttons, and takes what people write."""
 
 import base64
 import hashlib
+import html
 from collections.abc import Iterable
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from service.sandbox.telegram.chats import CHATS, MANAGER_CHAT
 from service.sandbox.telegram.message_store import StoredMessage
+from service.sandbox.telegram.phone_input import PhoneInput
 from service.sandbox.telegram.phone_messages import render_messages
+from service.sandbox.telegram.phone_users import PEOPLE
 
 _MAX_SHOWN: Final = 200
 _STYLE: Final = """
@@ -57,6 +62,18 @@ clip-path:polygon(0 0,60% 0,100% 35%,100% 100%,0 100%)}
 .empty{margin:auto;max-width:18rem;padding:1rem 1.2rem;border-radius:1rem;background:#ffffffd9;text-align:center}
 .empty b{display:block;margin-bottom:.3rem}
 .empty code{white-space:nowrap}
+.mine{align-self:flex-end;background:#e7fbd2;border-radius:1rem 1rem .3rem 1rem}
+.keyboard{display:flex;flex-direction:column;gap:.25rem;margin:.35rem 0 .2rem}
+.keyboard>div{display:flex;gap:.25rem}
+.keyboard button{flex:1;padding:.4rem .5rem;border:0;border-radius:.5rem;background:#e3eef7;color:var(--link);
+font:600 .85rem system-ui;cursor:pointer}
+.keyboard button:disabled{opacity:.5}
+form{display:flex;gap:.4rem;padding:.5rem .7rem;background:#f7f8f9}
+form select,form input,form button{padding:.4rem .5rem;border:1px solid #c9d1d8;border-radius:.6rem;background:#fff;font:inherit;font-size:.9rem}
+form input{flex:1;min-width:0}
+#toast{position:fixed;left:50%;bottom:7rem;transform:translateX(-50%);max-width:24rem;padding:.5rem .9rem;border-radius:.7rem;
+background:#222d;color:#fff;font-size:.9rem;text-align:center}
+#toast:empty{display:none}
 main>footer{padding:.6rem 1rem;background:#f7f8f9;color:var(--faint);text-align:center;font-size:.8rem}
 """
 _SCRIPT: Final = """
@@ -78,9 +95,49 @@ async function refresh() {
     state.textContent = "the sandbox does not answer";
   }
 }
+const toast = document.getElementById("toast"), person = document.getElementById("person");
+let hiding = 0;
+function say(text) {
+  toast.textContent = text;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => { toast.textContent = ""; }, 8000);
+}
+async function post(path, body) {
+  const options = {method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify(body)};
+  const response = await fetch(path, options);
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+chat.addEventListener("click", async event => {
+  const button = event.target.closest(".keyboard button");
+  if (!button) return;
+  button.disabled = true;
+  const {message, row, column} = button.dataset;
+  try {
+    const body = {person: +person.value, message_id: +message, row: +row, column: +column};
+    const {answer} = await post("/phone/press", body);
+    say(answer === null ? "The bot does not respond." : answer);
+  } catch (error) {
+    say(error.message);
+  }
+  button.disabled = false;
+  refresh();
+});
+document.getElementById("write").addEventListener("submit", async event => {
+  event.preventDefault();
+  const text = document.getElementById("text");
+  try {
+    await post("/phone/write", {person: +person.value, text: text.value});
+    text.value = "";
+  } catch (error) {
+    say(error.message);
+  }
+  await refresh();
+  toEnd();
+});
 toEnd();
 refresh();
-setInterval(refresh, 2000);
+setInterval(refresh, 1000);
 """
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Sandbox · phone</title>
@@ -89,6 +146,9 @@ _PAGE: Final = """<!doctype html>
 <body><main><header><i aria-hidden="true">A</i><div><b>Alerts</b><small id="state">bot · times in UTC</small></div>
 <em>Sandbox</em></header>
 <section id="chat" aria-live="polite" aria-label="Messages">{bubbles}</section>
+<div id="toast" role="status"></div>
+<form id="write"><select id="person" aria-label="Who writes and presses">{people}</select>
+<input id="text" aria-label="Message" placeholder="/help" maxlength="4096" required autocomplete="off"><button>Send</button></form>
 <footer>A stand-in for Telegram: nothing leaves this machine.</footer></main>
 <script>{script}</script></body></html>
 """
@@ -111,16 +171,40 @@ _HEADERS: Final = {
 
 
 class Phone:
-    """Shows the newest messages."""
+    """Shows the newest messages. What people do goes to the `inbox`."""
 
-    def __init__(self, messages: Iterable[StoredMessage]) -> None:
+    def __init__(self, messages: Iterable[StoredMessage], inbox: PhoneInput) -> None:
         self._messages = messages
+        self._inbox = inbox
 
     def routes(self) -> list[BaseRoute]:
-        return [Route("/phone", self._page), Route("/phone/messages", self._list)]
+        return [
+            Route("/phone", self._page),
+            Route("/phone/messages", self._list),
+            Route("/phone/write", self._write, methods=["POST"]),
+            Route("/phone/press", self._press, methods=["POST"]),
+        ]
+
+    async def _write(self, request: Request) -> Response:
+        body = await _read_json(request)
+        chat_id = _integer(body, "chat_id") if "chat_id" in body else MANAGER_CHAT
+        if chat_id not in CHATS:
+            raise HTTPException(422, "There is no such chat.")
+        message = self._inbox.write(_integer(body, "person"), str(body.get("text", "")), chat_id)
+        return JSONResponse({"message_id": message.message_id}, headers=_HEADERS)
+
+    async def _press(self, request: Request) -> Response:
+        """Responds with the bot's answer, or null if it gives none."""
+        body = await _read_json(request)
+        numbers = [_integer(body, name) for name in ("person", "message_id", "row", "column")]
+        query_id = self._inbox.press(*numbers)
+        return JSONResponse({"answer": await self._inbox.answer(query_id)}, headers=_HEADERS)
 
     async def _page(self, _request: Request) -> Response:
-        page = _PAGE.format(style=_STYLE, script=_SCRIPT, bubbles=render_messages(self._newest()))
+        people = "".join(
+            f'<option value="{each.id}">{html.escape(each.first_name)}</option>' for each in PEOPLE.values()
+        )
+        page = _PAGE.format(style=_STYLE, script=_SCRIPT, people=people, bubbles=render_messages(self._newest()))
         return HTMLResponse(page, headers=_HEADERS)
 
     async def _list(self, _request: Request) -> Response:
@@ -138,5 +222,27 @@ def _as_json(message: StoredMessage) -> dict[str, Any]:
         "text": message.text,
         "date": message.date,
         "edited": message.edited_at is not None,
+        "buttons": [[button["text"] for button in row] for row in message.keyboard],
+        "person": message.person,
         "document": message.document and message.document["file_name"],
     }
+
+
+async def _read_json(request: Request) -> dict[str, Any]:
+    """The body, which another site's page cannot send without being asked: its type is JSON."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise HTTPException(415, "Send JSON.")
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise HTTPException(422, "The body must be a JSON object.")
+    return body
+
+
+def _integer(body: dict[str, Any], name: str) -> int:
+    value = body.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise HTTPException(422, f"`{name}` must be an integer.")
+    return value

@@ -10,6 +10,7 @@ from typing import Final
 from service.sandbox.telegram.chats import CHATS, MANAGER_CHAT
 from service.sandbox.telegram.formatted_text import Entity, utf16_length, utf16_slice
 from service.sandbox.telegram.message_store import StoredMessage
+from service.sandbox.telegram.phone_users import PEOPLE
 
 EMPTY: Final = (
     '<p class="empty"><b>No messages yet</b>What the service sends to Telegram appears here: alerts, and what becomes of them. '
@@ -47,19 +48,33 @@ def _bubble(message: StoredMessage) -> str:
     text = f'<div class="text">{render_html(message.text, message.entities)}</div>' if message.text else ""
     timestamp = _timestamp(message.date)
     edited = '<span class="edited">edited</span> ' if message.edited_at else ""
+    mine = ' class="mine"' if message.person is not None else ""
     return (
-        f'<article id="m{message.message_id}">{_location(message)}{_document(message)}{text}'
+        f'<article id="m{message.message_id}"{mine}>{_location(message)}{_document(message)}{text}{_keyboard(message)}'
         f'<footer>{edited}<time datetime="{timestamp.isoformat()}">{timestamp:%H:%M}</time></footer></article>'
     )
 
 
 def _location(message: StoredMessage) -> str:
-    """The chat and topic, unless it is the manager's chat itself."""
+    """Who wrote it, unless it was the bot; the chat and topic, unless it is the manager's chat itself."""
     chat = CHATS[message.chat_id]
-    parts = [] if chat.id == MANAGER_CHAT else [chat.name]
+    parts = [] if message.person is None else [PEOPLE[message.person].first_name]
+    parts += [] if chat.id == MANAGER_CHAT else [chat.name]
     if message.thread_id is not None:
         parts.append(f"# {chat.topics[message.thread_id]}")
     return f"<header>{html.escape(' · '.join(parts))}</header>" if parts else ""
+
+
+def _keyboard(message: StoredMessage) -> str:
+    rows = [
+        "".join(
+            f'<button type="button" data-message="{message.message_id}" data-row="{row}" data-column="{column}">'
+            f"{html.escape(button['text'])}</button>"
+            for column, button in enumerate(buttons)
+        )
+        for row, buttons in enumerate(message.keyboard)
+    ]
+    return f'<div class="keyboard">{"".join(f"<div>{row}</div>" for row in rows)}</div>' if rows else ""
 
 
 def _document(message: StoredMessage) -> str:

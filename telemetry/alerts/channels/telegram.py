@@ -25,6 +25,9 @@ ENDPOINTS: Final = (
     "/bot{token}/sendMessage",
     "/bot{token}/editMessageText",
     "/bot{token}/sendDocument",
+    "/bot{token}/getUpdates",
+    "/bot{token}/answerCallbackQuery",
+    "/bot{token}/setMyCommands",
 )
 GROUP_RATE_LIMIT: Final = ChannelRateLimit(1.0, 18)
 """Telegram allows a message a second in a chat and twenty a minute in a group; two are left for clocks that differ."""
@@ -177,7 +180,14 @@ def _chat_of(result: Mapping[str, Any]) -> str | None:
 
 
 def _text(message: Message) -> dict[str, Any]:
-    return {"text": message.html, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
+    text = {"text": message.html, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
+    return text | _markup(message)
+
+
+def _markup(message: Message) -> dict[str, Any]:
+    """The buttons. An edit without any removes those that the message has."""
+    rows = [[{"text": each.text, "callback_data": each.data} for each in row] for row in message.buttons]
+    return {"reply_markup": {"inline_keyboard": rows}} if rows else {}
 
 
 def _fix(

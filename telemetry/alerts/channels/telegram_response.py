@@ -1,6 +1,6 @@
 """Responses of the Bot API: the result of a call, or the error that says what to do next. Others may answer in its place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from telemetry.alerts.channels.channel import ChannelError, UnreadableResponse
@@ -42,6 +42,21 @@ def result_of(response: BoundedResponse) -> Mapping[str, Any]:
     result = body.get("result")
     if response.status in _ACCEPTED and body.get("ok") is True and isinstance(result, Mapping | bool):
         return result if isinstance(result, Mapping) else {}  # of an edit it may be `true`
+    if response.status < 400:  # noqa: PLR2004  # 2xx and 3xx
+        raise UnreadableResponse(TELEGRAM, response.status)
+    raise _refusal(response, body)
+
+
+def results_of(response: BoundedResponse) -> Sequence[Any]:
+    """The list that a call results in.
+
+    Raises:
+        ChannelError, FixableError: as `result_of`.
+    """
+    body = response.json_object() or {}
+    results = body.get("result")
+    if response.status in _ACCEPTED and body.get("ok") is True and isinstance(results, list):
+        return results
     if response.status < 400:  # noqa: PLR2004  # 2xx and 3xx
         raise UnreadableResponse(TELEGRAM, response.status)
     raise _refusal(response, body)

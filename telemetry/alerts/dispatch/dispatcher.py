@@ -11,6 +11,7 @@ from telemetry import semconv
 from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
 from telemetry.alerts.dispatch.channel_failures import ChannelFailures
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
+from telemetry.alerts.dispatch.message_buttons import silence_notes, with_buttons
 from telemetry.alerts.dispatch.plan import (
     Action,
     Edit,
@@ -25,6 +26,7 @@ from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox, OutboxVersion
 from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
+from telemetry.alerts.outbox.silences import Silences
 from telemetry.alerts.outbox.snapshot import OutboxSnapshot, read_snapshot
 from telemetry.alerts.rendering.message import RenderRequest, render
 from telemetry.processes import forks
@@ -60,7 +62,7 @@ class Dispatcher(forks.ForkAware):
         sender: Sender,
     ) -> None:
         self._outbox = outbox
-        self._notifications = NotificationRepository(outbox)
+        self._notifications, self._silences = NotificationRepository(outbox), Silences(outbox)
         self._channels = channels
         self._delivery = delivery
         self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS, sender.is_dead)
@@ -176,7 +178,7 @@ class Dispatcher(forks.ForkAware):
         except ChannelError as error:
             return self._save_failure(channel, state, notification, error)
         has_rest = message.rest is not None and notification.kind != "file"
-        self._save_sent(channel, notification, sent, has_rest=has_rest)
+        self._save_sent(channel, with_buttons(notification, message), sent, has_rest=has_rest)
         return channel.rate_limit.interval
 
     def _save_sent(self, channel: Channel, notification: Notification, sent: Sent, *, has_rest: bool) -> None:
@@ -201,8 +203,10 @@ class Dispatcher(forks.ForkAware):
         notification, state = action.notification, action.channel
         if not self._notifications.start_call(channel.name, self._clock(), self._claim):
             return 0.0
+        message = render(self._request(notification), self._delivery.links)
+        notification = with_buttons(notification, message)
         try:
-            state = channel.edit(notification, render(self._request(notification), self._delivery.links), state)
+            state = channel.edit(notification, message, state)
         except MessageGone:
             self._notifications.mark_edited(notification, state, self._clock(), is_gone=True)
         except ChannelError as error:
@@ -224,6 +228,9 @@ class Dispatcher(forks.ForkAware):
             created_at=notification.created_at,
             possible_duplicate=notification.possible_duplicate,
             inhibited_count=self._notifications.inhibited_count(notification.incidents[0]) if is_end else 0,
+            notes=silence_notes(self._silences, notification, self._clock())
+            if self._delivery.links.has_buttons
+            else (),
         )
 
 

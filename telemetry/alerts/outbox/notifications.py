@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.notification import Notification
+from telemetry.alerts.notification import Buttons, Notification
 from telemetry.alerts.outbox.channel_state import ChannelState, read_channel, save_channel
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.leases import LeaseClaim
@@ -66,8 +66,15 @@ class NotificationRepository:
         """Note that a channel accepted the message, and where that is now."""
         with self._outbox.transaction() as connection:
             connection.execute(
-                "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ?, bot_id = ? WHERE id = ?",
-                (now, notification.message_id, notification.chat_id, notification.bot_id, notification.id),
+                "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ?, bot_id = ?, buttons = ? WHERE id = ?",
+                (
+                    now,
+                    notification.message_id,
+                    notification.chat_id,
+                    notification.bot_id,
+                    notification.buttons,
+                    notification.id,
+                ),
             )
             save_channel(connection, state)
             for incident in notification.incidents:
@@ -81,8 +88,9 @@ class NotificationRepository:
         """Note that an edit is done. A message that is gone is not edited again."""
         with self._outbox.transaction() as connection:
             connection.execute(
-                "UPDATE posts SET edited_at = ?, message_id = iif(?, NULL, message_id) WHERE id = ?",
-                (now, is_gone, notification.id),
+                "UPDATE posts SET edited_at = ?, message_id = iif(?, NULL, message_id), buttons = ?, "
+                "changed_at = nullif(changed_at, ?) WHERE id = ?",
+                (now, is_gone, notification.buttons, notification.changed_at, notification.id),
             )
             save_channel(connection, state)
             for incident in notification.incidents:
@@ -90,6 +98,15 @@ class NotificationRepository:
                     "UPDATE incidents SET told_count = ? WHERE id = ? AND told_post = ?",
                     (incident.count, incident.id, notification.id),
                 )
+
+    def mark_changed(self, incident_id: int, now: float) -> None:
+        """Note that something changed which the messages with buttons about an incident are to show."""
+        with self._outbox.transaction() as connection:
+            connection.execute(
+                "UPDATE posts SET changed_at = ? WHERE buttons > 0 AND id IN "
+                "(SELECT post_id FROM tellings WHERE incident_id = ?)",
+                (now, incident_id),
+            )
 
     def mark_failed(
         self, notification: Notification, state: ChannelState, error: str, *, outcome_unknown: bool
@@ -167,6 +184,8 @@ def read_notification(connection: sqlite3.Connection, row: sqlite3.Row) -> Notif
         message_id=row["message_id"],
         bot_id=row["bot_id"],
         created_at=row["created_at"],
+        buttons=Buttons(row["buttons"]) if row["buttons"] in set(Buttons) else Buttons.NONE,  # a damaged row
+        changed_at=row["changed_at"],
     )
 
 

@@ -4,7 +4,7 @@ import re
 import sqlite3
 from typing import Final
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """In the file as `user_version`."""
 _DELIVERIES: Final = """
 CREATE TABLE deliveries (
@@ -32,6 +32,7 @@ _ACKNOWLEDGED: Final = """
 ALTER TABLE incidents ADD COLUMN acknowledged_at REAL;
 ALTER TABLE incidents ADD COLUMN acknowledged_by TEXT NOT NULL DEFAULT '';
 """
+_BUTTONS: Final = "CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;"
 STEPS: Final = {
     # The chat of a message without `chat_id` is not known, so it is not edited any more.
     2: """
@@ -44,6 +45,11 @@ ALTER TABLE incidents ADD COLUMN section TEXT NOT NULL DEFAULT '';
 ALTER TABLE incidents ADD COLUMN resolution TEXT NOT NULL DEFAULT '';
 """,
     4: f"{_ACKNOWLEDGED}{_DELIVERIES}",
+    5: f"""
+ALTER TABLE posts ADD COLUMN buttons INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE posts ADD COLUMN changed_at REAL;
+{_BUTTONS}
+""",
 }
 """How a file of the version before becomes one of each version."""
 ADDED_TO_INCIDENTS: Final = {
@@ -103,7 +109,9 @@ CREATE TABLE posts (
     edited_at REAL,
     chat_id TEXT,
     message_id INTEGER,
-    bot_id TEXT
+    bot_id TEXT,
+    buttons INTEGER NOT NULL DEFAULT 0,
+    changed_at REAL
 );
 CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
 CREATE TABLE tellings (
@@ -135,7 +143,7 @@ CREATE TABLE silences (
     created_at REAL NOT NULL
 );
 """
-SCHEMA: Final = _TABLES + _DELIVERIES
+SCHEMA: Final = _TABLES + _DELIVERIES + _BUTTONS
 """Newer tables come last: those of an older file keep their places."""
 
 

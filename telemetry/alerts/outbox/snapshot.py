@@ -44,6 +44,15 @@ SELECT posts.* FROM incidents JOIN posts ON posts.id = told_post AND told_post I
 WHERE channel = ? AND message_id IS NOT NULL AND coalesce(edited_at, sent_at) + ? <= ?
 ORDER BY coalesce(edited_at, sent_at) LIMIT 1
 """
+# A message whose buttons do not fit the alert any more, or that is to show a silence.
+_CHANGED: Final = """
+SELECT posts.* FROM posts JOIN tellings ON post_id = posts.id JOIN incidents ON incidents.id = incident_id
+WHERE posts.buttons > 0 AND posts.channel = ? AND posts.message_id IS NOT NULL AND (
+    posts.changed_at IS NOT NULL OR incidents.ended_at IS NOT NULL
+    OR (posts.buttons = 1 AND incidents.acknowledged_at IS NOT NULL)
+)
+ORDER BY posts.id LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class OutboxSnapshot:
         channel: the first channel that is not disabled, or is to be tried again.
         unfinished: the oldest notification without a known outcome, or a file that follows its message.
         pending: the incidents that a message is due for, without their tracebacks.
-        outdated: the message whose count has been outdated for the longest, once it may be edited.
+        outdated: a message whose buttons are outdated; else the one whose count is for the longest, once it may be edited.
         sends: when messages were sent by the channel in the last minute, oldest first.
         recent_alerts: how many different alerts were sent in the last minute.
     """
@@ -120,7 +129,10 @@ def _pending(connection: sqlite3.Connection, now: float) -> list[PendingIncident
 
 
 def _outdated(connection: sqlite3.Connection, channel: str, now: float) -> Notification | None:
-    row = connection.execute(_OUTDATED, (channel, EDIT_INTERVAL, now)).fetchone()
+    row = (
+        connection.execute(_CHANGED, (channel,)).fetchone()
+        or connection.execute(_OUTDATED, (channel, EDIT_INTERVAL, now)).fetchone()
+    )
     return None if row is None else read_notification(connection, row)
 
 

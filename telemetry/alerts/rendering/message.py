@@ -1,11 +1,12 @@
 """Renders the text of a notification: one alert, many alerts, or a resolution. Pure; never longer than Telegram allows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import NotificationKind
+from telemetry.alerts.rendering.buttons import Keyboard, handled_notes, keyboard
 from telemetry.alerts.rendering.markup import ELLIPSIS, Piece, clean, cut, cut_front, one_line, units
 from telemetry.durations import format_clock, format_length, format_timestamp
 from telemetry.environment.runbook import NO_RUNBOOK, Runbook, RunbookSection
@@ -27,11 +28,15 @@ _DUPLICATE_NOTICE: Final = "Possible duplicate: this message may have been deliv
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as HTML and as plain text. `rest` is the whole text, to attach, when it did not fit."""
+    """A message as HTML and as plain text. `rest` is the whole text, to attach, when it did not fit.
+
+    `buttons` are for a channel that has some.
+    """
 
     html: str
     plain: str
     rest: str | None = None
+    buttons: Keyboard = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,21 @@ class RenderRequest:
     possible_duplicate: bool = False
     inhibited_count: int = 0
     """Reports that were not sent, since this incident caused them."""
+    notes: Sequence[str] = ()
+    """Further lines, such as until when the component is silenced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What messages link to. `trace_url` is a template with `{trace_id}` in it, or empty."""
+    """What messages link to, and offer. `trace_url` is a template with `{trace_id}` in it, or empty.
+
+    `has_buttons`: presses of buttons are read. `runs_jobs`: one of them may run a job again.
+    """
 
     trace_url: str = ""
     runbook: Runbook = NO_RUNBOOK
+    has_buttons: bool = False
+    runs_jobs: bool = False
 
 
 NO_LINKS: Final = Links()
@@ -68,7 +80,10 @@ def render(request: RenderRequest, links: Links = NO_LINKS) -> Message:
     if request.kind in {"digest", "summary"}:
         return _grouped(request, links)
     incident = request.incidents[0]
-    return _resolved(request, incident) if request.kind == "end" else _single(request, incident, links)
+    if request.kind == "end":
+        return _resolved(request, incident)
+    buttons = keyboard(incident, runs_jobs=links.runs_jobs) if links.has_buttons else ()
+    return replace(_single(request, incident, links), buttons=buttons)
 
 
 def _single(request: RenderRequest, incident: Incident, links: Links) -> Message:
@@ -105,6 +120,7 @@ def _tail(request: RenderRequest, incident: Incident, links: Links) -> list[Piec
         lines.append(Piece(f"\nStill there, {format_length(request.created_at - incident.first_at)} later."))
     if incident.end_reason == "resolved":
         lines.append(Piece(f"\nResolved: {_resolution(incident)}"))
+    lines += [Piece(f"\n{note}", "b") for note in handled_notes(incident, request.notes, request.now, _MAX_FACT)]
     if request.possible_duplicate:
         lines.append(Piece(f"\n{_DUPLICATE_NOTICE}", "i"))
     return [Piece("\n"), *lines] if lines else []

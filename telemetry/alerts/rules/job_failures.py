@@ -10,6 +10,7 @@ from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.maintenance import INHIBITION_WINDOW
+from telemetry.alerts.rendering.buttons import FAILING_JOB
 from telemetry.alerts.rules import job_alerts
 from telemetry.alerts.rules.condition import Condition, ConditionPeriod, fire, resolve
 from telemetry.alerts.rules.job_alerts import MISSED, OVERDUE
@@ -19,7 +20,7 @@ from telemetry.jobs.store.failure_alerts import CLAIM_LENGTH, FailureClaim
 from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.settings import JOBS_COMPONENT
 
-FAILING: Final = "job:"
+FAILING: Final = FAILING_JOB
 Streaks = Callable[[], Iterable[FailureStreak]]
 
 

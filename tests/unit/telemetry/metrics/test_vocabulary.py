@@ -45,6 +45,7 @@ BEYOND = [
     ("alert_channel_up", "gauge", {"channel"}),
     ("alert_delay_seconds", "histogram", {"channel"}),
     ("alert_messages_total", "counter", {"channel", "result"}),
+    ("telegram_updates_total", "counter", {"kind", "result"}),
     ("scheduler_runs_lost_total", "counter", {"job_name"}),
     ("scheduler_runs_skipped_total", "counter", {"job_name"}),
     ("worker_restarts_total", "counter", {"reason"}),
@@ -168,6 +169,7 @@ def use_everything(stage):
     )
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
     meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
+    meter.create_counter(semconv.TELEGRAM_UPDATES).add(1, {"kind": "command", "result": "done"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
     meter.create_counter(semconv.RECENT_DROPPED).add(1, {"kind": "span", "reason": "full"})
     meter.create_counter(semconv.LOG_LATE).add(1, {"queue": "log_files"})

@@ -56,7 +56,7 @@ def test_the_page_says_that_it_is_a_sandbox_and_loads_nothing(client):
     assert [attributes for _, attributes in elements.found if "src" in attributes] == []
     assert TELEGRAM_TOKEN not in page.text
     assert 'fetch("/phone/messages"' in page.text
-    assert "setInterval(refresh, 2000)" in page.text
+    assert "setInterval(refresh, 1000)" in page.text
 
 
 def test_the_browser_is_told_to_run_nothing_but_the_pages_own_script(client):

@@ -377,7 +377,12 @@ def test_of_many_damaged_outboxes_the_newest_are_kept(tmp_path):
     assert len(list(tmp_path.glob("outbox.db.damaged-*"))) == 5
 
 
-VERSION_2 = SCHEMA.partition("CREATE TABLE deliveries")[0].replace(
+_OF_MESSAGES = """    bot_id TEXT,
+    buttons INTEGER NOT NULL DEFAULT 0,
+    changed_at REAL
+"""
+_FIRST_TABLES = SCHEMA.partition("CREATE TABLE deliveries")[0].replace(_OF_MESSAGES, "    bot_id TEXT\n")
+VERSION_2 = _FIRST_TABLES.replace(
     """    stack TEXT NOT NULL,
     section TEXT NOT NULL DEFAULT '',
     resolution TEXT NOT NULL DEFAULT '',
