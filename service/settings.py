@@ -10,6 +10,7 @@ from service import __version__
 from service.names import OPENAI, OZON, SCHEDULER_COMPONENT, TELEGRAM, WB
 from service.sandbox import credentials
 from service.sandbox.faults import Faults
+from telemetry.environment.channel_settings import without_channels
 from telemetry.settings import TelemetrySettings, validated_database_url
 
 PRODUCTION: Final = "production"
@@ -213,4 +214,5 @@ def sandbox_values(values: dict[str, Any]) -> dict[str, Any]:
         "telegram_thread_id": None,
         "telegram_operators": credentials.TELEGRAM_OPERATORS,
         "alert_webhook_url": None,
+        **without_channels(),
     }

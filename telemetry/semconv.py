@@ -62,6 +62,8 @@ ALERT_DELAY: Final = "alert.delivery.delay"
 ALERT_NOTIFICATIONS: Final = "alert.sends"
 ALERT_CHANNEL_UP: Final = "alert.channel.up"
 TELEGRAM_UPDATES: Final = "telegram.updates"
+ALERT_ACKNOWLEDGE: Final = "alert.acknowledge.duration"
+ALERT_RESOLVE: Final = "alert.resolve.duration"
 
 # Attributes ------------------------------------------------------------------------------------------------------
 HTTP_METHOD: Final = "http.request.method"

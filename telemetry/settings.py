@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
+from telemetry.environment.channel_settings import ChannelSettings
 from telemetry.environment.checked_values import SAMPLERS, sampler, user_ids, validated_database_url, web_address
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
@@ -29,12 +30,14 @@ ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"
 PRODUCTION: Final = "production"
 _OF_OPENTELEMETRY: Final = frozenset({"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"})
+_OF_OTHERS: Final = frozenset({"MAIL_FROM", "MAIL_TO"})
+"""Usual variables of other programs, which are no misspelling of ours."""
 
 
 Percent = Annotated[int, Field(ge=1, le=100)]
 
 
-class TelemetrySettings(BaseSettings):
+class TelemetrySettings(ChannelSettings):
     """What the telemetry needs to know. A field's description says what its variable may be.
 
     A service subclasses this for variables of its own, and to say what is constant about it.
@@ -212,11 +215,12 @@ class TelemetrySettings(BaseSettings):
     def called_urls(self) -> list[str]:
         """The URLs of the external services that are configured."""
         webhook = [self.alert_webhook_url.get_secret_value()] if self.alert_webhook_url else []
-        return [self.telegram_api_url, *webhook] if self.telegram_token else webhook
+        telegram = [self.telegram_api_url] if self.telegram_token else []
+        return [*telegram, *webhook, *self.channel_urls()]
 
     @classmethod
     def _check_names(cls, file: Mapping[str, str]) -> None:
-        known = _OF_OPENTELEMETRY.union(name.upper() for name in cls.model_fields)
+        known = _OF_OPENTELEMETRY.union(_OF_OTHERS, (name.upper() for name in cls.model_fields))
         found = dict(misspelled(file, known))
         if cls.owns_environment:
             both = [name for name, value in (*os.environ.items(), *file.items()) if value]
@@ -232,6 +236,9 @@ def _line(settings: type[TelemetrySettings], wrong: ErrorDetails) -> str:
     if not wrong["loc"]:
         return redact_start_error(str(wrong["ctx"]["error"]) if "ctx" in wrong else wrong["msg"])
     name = str(wrong["loc"][0]).lower()
+    reason = str(wrong.get("ctx", {}).get("error", ""))
+    if reason.startswith(f"{name.upper()} "):  # a whole line
+        return redact_start_error(reason)
     field = settings.model_fields[name]
     value = "(hidden)" if "SecretStr" in str(field.annotation) else shown_value(str(wrong["input"]))
     return f"{name.upper()} is {value}, but must be {field.description}."

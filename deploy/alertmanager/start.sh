@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts the variables into alertmanager.yml and starts Alertmanager with it. TELEGRAM_TOKEN and MANAGER_CHAT_ID are wanted; without
-# ALERT_WEBHOOK_URL there is no webhook.
+# ALERTMANAGER_WEBHOOK_URL there is no webhook.
 set -eu
 here=$(dirname "$0")
 made=${ALERTMANAGER_CONFIG:-/tmp/alertmanager.yml}
@@ -16,9 +16,9 @@ sed \
   -e "s|\${TELEGRAM_API_URL}|$(plain "${TELEGRAM_API_URL:-https://api.telegram.org}")|" \
   -e "s|\${TELEGRAM_TOKEN}|$(plain "$TELEGRAM_TOKEN")|" \
   -e "s|\${MANAGER_CHAT_ID}|$MANAGER_CHAT_ID|" \
-  -e "s|\${ALERT_WEBHOOK_URL}|$(plain "${ALERT_WEBHOOK_URL:-http://127.0.0.1:9/}")|" \
+  -e "s|\${ALERTMANAGER_WEBHOOK_URL}|$(plain "${ALERTMANAGER_WEBHOOK_URL:-http://127.0.0.1:9/}")|" \
   "$here/alertmanager.yml" > "$made"
-if [ -z "${ALERT_WEBHOOK_URL:-}" ]; then
+if [ -z "${ALERTMANAGER_WEBHOOK_URL:-}" ]; then
   # The route to nowhere and its receiver go.
   sed -i -e '/receiver: webhook/,/continue: true/d' -e '/^  - name: webhook/,$d' "$made"
   sed -i -e '/^    routes:$/{n;}' -e '/# Everything goes to the webhook/d' "$made"

@@ -43,6 +43,7 @@ from service.settings import Settings
 from service.sync.freshness.streams import SOURCE_NAMES, STREAMS
 from service.sync.ingestion import COUNTED
 from telemetry import semconv
+from telemetry.environment.alert_channels import REQUIRED
 
 HERE: Final = Path(__file__).parent.parent
 Labels = dict[str, frozenset[str]]
@@ -119,7 +120,7 @@ _COUNTED: Final[Labels] = _MARKETPLACE | {"status": frozenset(COUNTED)}
 _RATED: Final[Labels] = _MARKETPLACE | {"rating": frozenset(map(str, RATINGS))}
 _CALLED: Final[Labels] = {"service": frozenset({WB, OZON, OPENAI, TELEGRAM, semconv.OTHER})}
 _LIMITED: Final[Labels] = {"service": frozenset(RATE_LIMITED_SERVICES)}
-_CHANNELS: Final[Labels] = {"channel": frozenset({"telegram", "webhook"})}
+_CHANNELS: Final[Labels] = {"channel": frozenset(REQUIRED)}
 _RECORDS: Final = frozenset({"job_runs"})
 _LOGS: Final = frozenset({"log_console", "log_files", "log_pipeline"})
 _EXPORTED: Final = frozenset({"spans", "logs"})
@@ -171,6 +172,7 @@ _TELEMETRY: Final[Mapping[str, Labels]] = {
     "telemetry_job_records_total": {"state": frozenset(semconv.JOB_RECORD_STATES)},
     "alerts": {"state": frozenset(semconv.ALERT_STATES)},
     "alert_channel_up alert_delay_seconds": _CHANNELS,
+    "alert_acknowledge_seconds alert_resolve_seconds": {"level": frozenset({"INFO", "WARNING", "ERROR", "CRITICAL"})},
     "alert_messages_total": _CHANNELS | {"result": frozenset(semconv.SEND_RESULTS)},
     "telegram_updates_total": {
         "kind": frozenset(semconv.TELEGRAM_UPDATE_KINDS),

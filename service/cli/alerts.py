@@ -1,11 +1,13 @@
-"""The commands `test-alert` and `silence`."""
+"""The commands `test-alert`, `acknowledge` and `silence`."""
 
 import argparse
+import getpass
 import re
 import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from service.bootstrap import SandboxUnavailable, Service
@@ -14,7 +16,18 @@ from service.cli.exit_codes import USAGE
 from service.names import COMPONENTS, AlertSection
 from service.settings import Settings
 from telemetry import semconv
-from telemetry.alerts import AlertLevel, AlertPipeline, AlertRecord, ChannelState, Silences, condition
+from telemetry.alerts import (
+    Acknowledgement,
+    AcknowledgementResult,
+    AlertLevel,
+    AlertPipeline,
+    AlertRecord,
+    ChannelError,
+    ChannelState,
+    Silences,
+    acknowledge,
+    condition,
+)
 from telemetry.durations import format_timestamp
 from telemetry.error_text import safe_text
 
@@ -28,15 +41,65 @@ Say = Callable[[str], object]
 
 
 def test_alert(options: argparse.Namespace) -> int:
-    """Send one alert through the whole pipeline and wait until it is delivered; 1 if it is not."""
+    """Send one alert through the whole pipeline and wait until it is delivered, or to one channel alone; 1 if it is not."""
     runtime = Service(Settings.read())
     try:
         with runtime.running_sandbox():
-            return 0 if send_test_alert(runtime.telemetry.alerts, output.say, options.within) else 1
+            alerts = runtime.telemetry.alerts
+            if options.channel is not None:
+                return test_channel(alerts, output.say, options.channel)
+            return 0 if send_test_alert(alerts, output.say, options.within) else 1
     except SandboxUnavailable as error:
         return output.complain(str(error))
     finally:
         runtime.close(1.0)
+
+
+def acknowledge_alert(options: argparse.Namespace) -> int:
+    """Acknowledge an alert, so that it is not escalated; 1 if that is not possible."""
+    runtime = Service(Settings.read())
+    try:
+        done = acknowledge(runtime.telemetry.alerts.outbox, options.id, options.by or _user_name(), time.time())
+        output.say(acknowledgement_text(options.id, done))
+    except (sqlite3.Error, OSError) as error:
+        return output.complain(f"The alert outbox cannot be written: {safe_text(error)}.")
+    finally:
+        runtime.close(1.0)
+    return 0 if done.result in {AcknowledgementResult.DONE, AcknowledgementResult.ALREADY_ACKNOWLEDGED} else 1
+
+
+def _user_name() -> str:
+    """Empty in a container whose user has no name."""
+    with suppress(KeyError, OSError, ImportError):
+        return getpass.getuser()
+    return ""
+
+
+def acknowledgement_text(alert_id: int, done: Acknowledgement) -> str:
+    """A sentence about what the command has done."""
+    if done.incident is None:
+        return f"There is no alert {alert_id}. GET /alerts lists them."
+    at = format_timestamp(done.incident.acknowledged_at or 0)
+    return {
+        AcknowledgementResult.DONE: f"Alert {alert_id} is acknowledged by {done.by}: {done.incident.summary}",
+        AcknowledgementResult.ALREADY_ACKNOWLEDGED: f"Alert {alert_id} was acknowledged by {done.by} at {at}.",
+    }.get(done.result, f"Alert {alert_id} has ended: it needs no acknowledgement.")
+
+
+def test_channel(alerts: AlertPipeline, say: Say, name: str) -> int:
+    """Send a test to one channel alone, past the outbox. Returns the exit code."""
+    if name not in alerts.channel_names:
+        configured = ", ".join(alerts.channel_names) or "none"
+        say(f"{name} is no configured channel. Configured: {configured}. ALERT_CHANNELS names others.")
+        return USAGE
+    started = time.monotonic()
+    try:
+        said = alerts.test_channel(name, f"test-{uuid.uuid4().hex[:11]}", str(AlertSection.TEST_ALERT))
+    except ChannelError as error:
+        say(f"Not delivered: {error}.")
+        return 1
+    say(f"Delivered: {name} accepted {said} after {time.monotonic() - started:.1f} s.")
+    return 0
 
 
 def silence(options: argparse.Namespace) -> int:
@@ -68,7 +131,7 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
         Whether the alert was delivered in time.
     """
     if not alerts.channels:
-        say("No channel is configured: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, or ALERT_WEBHOOK_URL.")
+        say(_without_chain(alerts))
         return False
     fingerprint, started = f"test-{uuid.uuid4().hex[:11]}", time.time()
     attributes = {
@@ -90,6 +153,12 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
         time.sleep(_POLL_SECONDS)
     say(f"Not delivered within {timeout:.0f} s. The alert is kept, and sent as soon as possible; GET /alerts shows it.")
     return False
+
+
+def _without_chain(alerts: AlertPipeline) -> str:
+    if names := alerts.channel_names:
+        return f"Telegram and ALERT_WEBHOOK_URL are not configured. Test one channel: test-alert --channel {names[0]}."
+    return "No channel is configured: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, ALERT_WEBHOOK_URL, or ALERT_CHANNELS."
 
 
 def _delivered(record: AlertRecord) -> str:

@@ -30,8 +30,16 @@ def _run_job_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _test_alert_arguments(parser: argparse.ArgumentParser) -> None:
+    one = parser.add_argument_group("channel")
+    one.add_argument("--channel", metavar="NAME", help="send to this channel alone, such as telegram or pagerduty")
     group, text = parser.add_argument_group("time limit"), "how long to wait (default: 60)"
     group.add_argument("--within", type=_positive, default=60, metavar="SECONDS", help=text)
+
+
+def _acknowledge_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the alert")
+    group.add_argument("id", metavar="ID", type=_positive, help="its id in GET /alerts")
+    group.add_argument("--by", metavar="NAME", help="your name (default: your user name)")
 
 
 def _silence_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,9 +106,18 @@ COMMANDS: Final = (
         _ALERTS,
         alerts.test_alert,
         "send a test alert, and wait until it is delivered",
-        ("test-alert", "test-alert --within 120"),
+        ("test-alert", "test-alert --within 120", "test-alert --channel pagerduty"),
         {SUCCESS: "delivered", FAILURE: "not delivered in time, or a setting is invalid"},
         _test_alert_arguments,
+    ),
+    Command(
+        "acknowledge",
+        _ALERTS,
+        alerts.acknowledge_alert,
+        "acknowledge an alert, so that it is not escalated",
+        ("acknowledge 41", "acknowledge 41 --by anna"),
+        {FAILURE: "there is no such alert, it has ended, or a setting is invalid"},
+        _acknowledge_arguments,
     ),
     Command(
         "silence",

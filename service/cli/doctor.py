@@ -115,6 +115,7 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
         "backups": lambda: check_backup(engine),
         "job runs": lambda: _job_runs(runtime),
         "alerts": lambda: _alerts(runtime),
+        **{f"channel {name}": check for name, check in runtime.telemetry.alerts.channel_checks().items()},
         **_credential_checks(runtime),
         **{f"telemetry: {name}": check for name, check in selftest.items()},
         "telemetry: job": lambda: _job(runtime, selftest["job"]),
@@ -198,9 +199,9 @@ def _alerts(runtime: Service) -> str:
     result = runtime.telemetry.alerts.check()
     if result.error:
         raise DiagnosticFailed(f"{result.error[:1].upper()}{result.error[1:]}.")
-    if channels := runtime.telemetry.alerts.channels:
-        return f"delivery enabled ({', '.join(channel.name for channel in channels)})"
-    return "stored, not sent: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, or ALERT_WEBHOOK_URL"
+    if names := runtime.telemetry.alerts.channel_names:
+        return f"delivery enabled ({', '.join(names)})"
+    return "stored, not sent: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, ALERT_WEBHOOK_URL, or ALERT_CHANNELS"
 
 
 def _run_check(name: str, check: Check) -> Finding:

@@ -2,9 +2,11 @@
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels import telegram
+from telemetry.alerts.channels.channel import ChannelError
 from telemetry.alerts.incident import Incident
+from telemetry.alerts.incident_delivery.acknowledgements import Acknowledgement, AcknowledgementResult, acknowledge
 from telemetry.alerts.outbox.channel_state import ChannelCondition, ChannelState
-from telemetry.alerts.outbox.queries import AlertRecord, AlertState
+from telemetry.alerts.outbox.queries import AlertRecord, AlertState, DeliveryRecord, DeliveryState
 from telemetry.alerts.outbox.silences import Silence, Silences
 from telemetry.alerts.pipeline import AlertPipeline
 from telemetry.alerts.rules import condition
@@ -20,15 +22,20 @@ from telemetry.alerts.telegram_updates.update import Person, Place, PressUpdate
 __all__ = [
     "MISSED",
     "OVERDUE",
+    "Acknowledgement",
+    "AcknowledgementResult",
     "AlertLevel",
     "AlertPipeline",
     "AlertRecord",
     "AlertService",
     "AlertState",
     "ChannelCondition",
+    "ChannelError",
     "ChannelState",
     "Condition",
     "ConditionPeriod",
+    "DeliveryRecord",
+    "DeliveryState",
     "Incident",
     "OperatorBot",
     "Person",
@@ -40,6 +47,7 @@ __all__ = [
     "RelayedPress",
     "Silence",
     "Silences",
+    "acknowledge",
     "condition",
     "get_alert_service",
     "telegram",

@@ -74,6 +74,17 @@ class Incident:
         return self.ended_at is None
 
     @property
+    def seconds_to_acknowledge(self) -> float | None:
+        return None if self.acknowledged_at is None else max(0.0, self.acknowledged_at - self.first_at)
+
+    @property
+    def seconds_to_resolve(self) -> float | None:
+        """None unless its condition was resolved."""
+        return (
+            None if self.end_reason != "resolved" or self.ended_at is None else max(0.0, self.ended_at - self.first_at)
+        )
+
+    @property
     def delay(self) -> float | None:
         """Seconds from its first report until its message was accepted; None while it is not."""
         return None if self.notified_at is None else max(0.0, self.notified_at - self.first_at)

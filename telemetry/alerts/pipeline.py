@@ -1,9 +1,8 @@
 """Composes the alert pipeline of a process: intake, outbox, rules, dispatch and channels."""
 
-import socket
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +13,16 @@ from opentelemetry.trace import SpanContext, Tracer
 from sqlalchemy.engine import Engine
 
 from telemetry.alerts.channels.channel import Channel
-from telemetry.alerts.channels.telegram import Bot, Telegram
+from telemetry.alerts.channels.telegram import Telegram
 from telemetry.alerts.channels.webhook import Webhook
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.dispatch.fallback import FallbackNotifier
 from telemetry.alerts.dispatch.worker import DispatchWorker
+from telemetry.alerts.incident_channels.channel_checks import channel_checks
+from telemetry.alerts.incident_channels.configured import configured_incident_channels
+from telemetry.alerts.incident_delivery.channel_test_message import incident_for_test, send_to_chain, send_to_target
+from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting, incident_worker
 from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.intake.exporter import AlertExporter
 from telemetry.alerts.outbox import file
@@ -36,8 +39,10 @@ from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRule
 from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
-from telemetry.alerts.telegram_updates.operator_bot import BotContext, OperatorBot
+from telemetry.alerts.telegram_updates.configured_bot import configured_bot, operator_bot
+from telemetry.alerts.telegram_updates.operator_bot import BotContext
 from telemetry.database import EngineLimits, dedicated_engine
+from telemetry.environment.alert_channels import TELEGRAM
 from telemetry.error_text import safe_text
 from telemetry.failsafe import failsafe
 from telemetry.health.database_writes import DatabaseCheck
@@ -68,23 +73,19 @@ class PipelineContext:
     clock: Callable[[], float] = time.time
 
 
-def configured_bot(settings: TelemetrySettings) -> Bot | None:
-    """The Telegram bot that sends; None if it is not configured."""
-    if settings.telegram_token is None or settings.manager_chat_id is None:
-        return None
-    return Bot(
-        settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
-    )
-
-
 def configured_channels(settings: TelemetrySettings) -> list[Channel]:
-    """The channels that are configured, the preferred one first."""
+    """Telegram, if `ALERT_CHANNELS` has it, and the webhook, which is its fallback."""
     found: list[Channel] = []
-    if bot := configured_bot(settings):
+    if TELEGRAM in settings.named_channels and (bot := configured_bot(settings)):
         found.append(Telegram(bot))
     if settings.alert_webhook_url is not None:
         found.append(Webhook(settings.alert_webhook_url, runbook=settings.runbook))
     return found
+
+
+def _routing(settings: TelemetrySettings, *, has_chain: bool) -> IncidentRouting:
+    targets = configured_incident_channels(settings)
+    return IncidentRouting(targets, has_chain, settings.alert_escalation, settings.alert_escalate_after)
 
 
 def _thresholds(settings: TelemetrySettings) -> resource_usage.Thresholds:
@@ -114,11 +115,17 @@ class AlertPipeline:
         registry: ProcessRegistry,
         context: PipelineContext,
     ) -> None:
-        self.is_on, self.outbox = settings.telemetry_alerts, Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
+        self.is_on, self._clock = settings.telemetry_alerts, context.clock
+        self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
+        self.routing = _routing(settings, has_chain=bool(self.channels))
         sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
-        self.operator_bot = self._operator_bot(settings, registry, context)
+        self.operator_bot = operator_bot(
+            settings,
+            registry,
+            BotContext(self.outbox, context.meter, context.clock, channels=self.channel_names),
+        )
         self.links = _links(settings, has_buttons=self.operator_bot is not None)
         delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, self.links)
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
@@ -127,35 +134,32 @@ class AlertPipeline:
         self._worker = DispatchWorker(
             deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock, self.links), self._pending_count
         )
-        self._clock, self._shared_engine = context.clock, engine
-        self._engine = dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
-        conditions = ConditionTracker(self.outbox, context.clock)
+        self._incidents = incident_worker(self.outbox, self.routing, delivery, sender, context.meter)
+        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
+        conditions, self._job_failures = ConditionTracker(self.outbox, context.clock), self._job_failures_rule(settings)
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component
         )
-        self._job_failures = self._job_failures_rule(settings)
         self._evaluation = self._evaluator(conditions, sender, uses_database=context.uses_database).periodic_task()
         if self.is_on:
-            channels = [each.name for each in self.channels]
-            AlertMetrics(self.queries, deduplicator, channels, context.clock).observe(context.meter)
+            AlertMetrics(self.queries, deduplicator, self.channel_names, context.clock).observe(context.meter)
 
-    def _operator_bot(
-        self, settings: TelemetrySettings, registry: ProcessRegistry, context: PipelineContext
-    ) -> OperatorBot | None:
-        """None without Telegram, and where its commands are switched off."""
-        if not (self.is_on and settings.telegram_commands and (bot := configured_bot(settings))):
-            return None
-        of_bot = BotContext(
-            self.outbox,
-            context.meter,
-            context.clock,
-            registry.lease_holder,
-            registry.is_dead,
-            settings.operator_ids,
-            f"{settings.service_name} {settings.service_version}, {settings.environment}, on {socket.gethostname()}",
-            [each.name for each in self.channels],
-        )
-        return OperatorBot(bot, of_bot)
+    @property
+    def channel_names(self) -> list[str]:
+        """All channels that are configured: Telegram and the webhook, of which one sends, and those that keep incidents."""
+        return [*(each.name for each in self.channels), *(each.name for each in self.routing.targets)]
+
+    def test_channel(self, name: str, fingerprint: str, section: str) -> str:
+        """Send a test to one channel alone. Returns what the channel accepted, in a few words.
+
+        Raises:
+            ChannelError: it did not accept the test, or that is unknown.
+            KeyError: it is not configured.
+        """
+        incident = incident_for_test(fingerprint, section, self._clock())
+        if (channel := {each.name: each for each in self.channels}.get(name)) is not None:
+            return send_to_chain(channel, incident, self.links)
+        return send_to_target({each.name: each for each in self.routing.targets}[name], incident, self.links)
 
     def _evaluator(self, conditions: ConditionTracker, sender: Sender, *, uses_database: bool) -> RuleEvaluator:
         database = DatabaseDownRule(DatabaseCheck(self._engine) if uses_database else _nothing, conditions)
@@ -184,6 +188,7 @@ class AlertPipeline:
         """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""
         if self.is_on:
             self._worker.start()
+            self._incidents.start()
             self._evaluation.start()
 
     def serve(self) -> None:
@@ -211,7 +216,9 @@ class AlertPipeline:
         """
         attempt("the Telegram bot", self.stop_serving)
         attempt("the rules of alerts", self.stop_rules)
+        end = time.monotonic() + deadline
         is_saved = not self.is_on or self._worker.shutdown(deadline)
+        attempt("the channels of incidents", lambda: self._incidents.shutdown(max(0.0, end - time.monotonic())))
         attempt("the note of failed jobs", self._job_failures.note_told)
         for channel in self.channels:
             attempt(f"closing the channel {channel.name}", channel.close)
@@ -230,10 +237,14 @@ class AlertPipeline:
             problems = [f"the outbox cannot be read: {safe_text(error)}"]
         return CheckResult("warning", {"error": problems[0]}, problems[0]) if problems else CheckResult()
 
+    def channel_checks(self) -> Mapping[str, Callable[[], str]]:
+        """By the names of the incident channels: whether each would accept alerts, without sending one."""
+        return channel_checks(self.routing.targets)
+
     def _can_send(self) -> bool:
         """Whether a channel is configured and not disabled."""
         disabled = {each.name for each in self.queries.channels() if each.disabled_reason is not None}
-        return any(each.name not in disabled for each in self.channels)
+        return any(name not in disabled for name in self.channel_names)
 
     def _pending_count(self) -> int:
         return self.queries.counts(self._clock()).pending if self.channels else 0

@@ -53,3 +53,18 @@ def user_ids(text: str) -> str:
     if not _USER_IDS.fullmatch(text):
         raise ValueError("not a list of numbers")
     return text
+
+
+_PART: Final = re.compile(r"([0-9]{1,7})([smhd])")
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MAX_DURATION: Final = 7 * 86_400
+
+
+def duration(value: object) -> object:
+    """The seconds of a duration such as `90s`, `15m` or `1h30m`, from one second to seven days."""
+    if not isinstance(value, str):
+        return value
+    seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(value))
+    if _PART.sub("", value) or not 1 <= seconds <= _MAX_DURATION:
+        raise ValueError("not a duration")
+    return float(seconds)

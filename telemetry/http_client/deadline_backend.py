@@ -47,7 +47,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         if _is_address(host):
             return [host]
         try:
-            return _resolve(host, port, _remaining(timeout))
+            return resolve(host, port, _remaining(timeout))
         except queue.Empty:
             raise self._library.ConnectTimeout("The name was not resolved in time.") from None
         except (OSError, UnicodeError) as error:
@@ -90,7 +90,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _resolve(host: str, port: int, timeout: float) -> list[str]:
+def resolve(host: str, port: int, timeout: float) -> list[str]:
     """The addresses of a host. The resolver takes no timeout, so a thread waits for it.
 
     Raises:

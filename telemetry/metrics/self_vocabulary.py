@@ -170,6 +170,20 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (LabelMapping("channel", semconv.CHANNEL),),
     ),
     MetricMapping(
+        "alert_acknowledge_seconds",
+        "histogram",
+        semconv.ALERT_ACKNOWLEDGE,
+        "From an alert's first report until a person acknowledged it.",
+        (LabelMapping("level", semconv.ALERT_LEVEL),),
+    ),
+    MetricMapping(
+        "alert_resolve_seconds",
+        "histogram",
+        semconv.ALERT_RESOLVE,
+        "From an alert's first report until its condition was resolved.",
+        (LabelMapping("level", semconv.ALERT_LEVEL),),
+    ),
+    MetricMapping(
         "alert_messages_total",
         "counter",
         semconv.ALERT_NOTIFICATIONS,

@@ -17,6 +17,9 @@ BUCKETS: Final[Mapping[str, tuple[float, ...]]] = {
     # Jobs take from milliseconds to an hour.
     semconv.JOB_DURATION: (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0),
     semconv.ALERT_DELAY: (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0),
+    # A person takes a minute, or comes back after the weekend.
+    semconv.ALERT_ACKNOWLEDGE: (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 14_400.0, 28_800.0, 86_400.0),
+    semconv.ALERT_RESOLVE: (60.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 86_400.0, 259_200.0),
 }
 
 

@@ -22,6 +22,7 @@ _NUMBER_NAMES: Final = re.compile(
     r"OTEL_\w*(?:TIMEOUT|SIZE|DELAY|LIMIT|INTERVAL|ARG)|PORT|OTEL_\w*(?:DISABLED|ENABLED|INSECURE)"
 )
 _NUMBER: Final = re.compile(r"(?i)[+\-]?[0-9.]+(?:e[+\-]?[0-9]+)?|true|false|inf")
+_LISTED_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:(?!,\s*[a-z][a-z0-9+.-]*://)\S)+")
 Pairs = Iterator[tuple[str, str]]
 
 
@@ -63,6 +64,9 @@ def _from_settings(settings: BaseSettings) -> Pairs:
 
 def _from_secret(name: str, value: str) -> Pairs:
     yield name, value
+    for url in _LISTED_URL.findall(value) if value.count("://") > 1 else ():  # a list: each is a secret of its own
+        yield name, url
+        yield from _from_url(name, url)
     if value.startswith(("http://", "https://")):  # the path of a webhook is enough to use it
         parts = urlsplit(value)
         yield f"{name}'s path", parts.path + (f"?{parts.query}" if parts.query else "")

@@ -36,8 +36,7 @@ def _body(telemetry: Telemetry, before: int | None, limit: int) -> dict[str, Any
         "pending": counts.pending,
         "silenced": counts.silenced,
         "channels": [
-            {"name": each.name, "disabled_reason": disabled.get(each.name) or None}
-            for each in telemetry.alerts.channels
+            {"name": name, "disabled_reason": disabled.get(name) or None} for name in telemetry.alerts.channel_names
         ],
         "alerts": [_alert(record) for record in queries.page(now, before=before, limit=limit)],
     }

@@ -64,6 +64,7 @@ ENDPOINTS = {
     "/jobs/{job_name}/run",
     "/jobs",
     "/alerts",
+    "/alerts/{alert_id}/acknowledge",
     "/sources",
     "/api/v1/reviews",
     "/api/v1/reviews/{review_id}",

@@ -2,15 +2,23 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx
 import pytest
 
+from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.incident_channels.alertmanager import Alertmanager
+from telemetry.alerts.incident_channels.http_incident_channel import HttpIncidentChannel
+from telemetry.alerts.incident_channels.incident_channel import IncidentStep
+from telemetry.alerts.rendering.message import Message
 from tests.e2e.conftest import StartAlertmanager
 from tests.support.processes import Program, eventually
+from tests.unit.telemetry.alerts.incident_channels.conftest import event
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 CRITICAL, WARNING = {"severity": "critical"}, {"severity": "warning"}
@@ -110,6 +118,36 @@ def test_a_message_links_to_the_runbook_and_that_of_its_end_says_how_long_it_las
     ]
 
 
+def test_an_incident_of_the_service_is_one_alert_that_its_channel_opens_and_resolves(manager: Program, phone: Phone):
+    channel = HttpIncidentChannel(Alertmanager(manager.url, "shop", "host-1"))
+    began = time.time() - 600
+
+    def deliver(step: IncidentStep, remote_id: str = "", **values: Any) -> str:
+        message = Message("", "❌ ERROR\nComponent: shop\n\nshop & co <failed>")
+        return channel.deliver(event(step, message=message, first_at=began, remote_id=remote_id, **values))
+
+    def active() -> list[dict[str, str]]:
+        url = f"{manager.url}/api/v2/alerts?active=true&filter=alertname=ServiceAlert"
+        return [each["labels"] for each in httpx.get(url, timeout=30, trust_env=False).json()]
+
+    def told(state: str) -> list[str]:
+        return [text for text in phone.texts if f"<b>ServiceAlert</b> {state}" in text]
+
+    assert channel.probe() == "Alertmanager is ready"
+    remote_id = deliver(IncidentStep.OPEN)
+    remote_id = deliver(IncidentStep.UPDATE, remote_id, count=2)
+    assert [labels["severity"] for labels in active()] == ["error"]
+    remote_id = deliver(IncidentStep.UPDATE, remote_id, count=3, level=AlertLevel.CRITICAL)
+    assert eventually(lambda: told("firing") or None, within=60)
+    assert [labels["severity"] for labels in active()] == ["critical"]
+
+    deliver(IncidentStep.RESOLVE, remote_id, level=AlertLevel.CRITICAL)
+
+    assert active() == []
+    assert eventually(lambda: told("resolved") or None, within=60)
+    channel.close()
+
+
 def test_what_is_explained_by_something_else_is_not_told_and_everything_else_is(manager: Program):
     url = f"{manager.url}/api/v2/alerts"
     posted = [
@@ -120,6 +158,7 @@ def test_what_is_explained_by_something_else_is_not_told_and_everything_else_is(
     def check() -> bool:
         alerts = httpx.get(url, timeout=30, trust_env=False).json()
         alerts = [each for each in alerts if each["labels"].get("job_name") != "linked"]
+        alerts = [each for each in alerts if each["labels"]["alertname"] != "ServiceAlert"]
         assert len(alerts) == len(posted)
         suppressed = [each["labels"] for each in alerts if each["status"]["inhibitedBy"]]
         assert sorted(sorted(each.items()) for each in suppressed) == sorted(sorted(each.items()) for each in INHIBITED)

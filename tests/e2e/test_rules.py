@@ -110,7 +110,7 @@ def test_alertmanager_takes_what_its_start_makes(tmp_path, alertmanager, webhook
         PATH=f"{stand_in.parent}:{os.environ['PATH']}",
         TELEGRAM_TOKEN=credentials.TELEGRAM_TOKEN,
         MANAGER_CHAT_ID=credentials.TELEGRAM_CHAT_ID,
-        ALERT_WEBHOOK_URL=webhook,
+        ALERTMANAGER_WEBHOOK_URL=webhook,
         ALERTMANAGER_CONFIG=str(made),
     )
 

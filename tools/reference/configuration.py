@@ -66,7 +66,7 @@ def _own(known: dict[str, Explained]) -> Iterator[str]:
 
 
 def _facts(name: str, field: FieldInfo, about: Explained) -> str:
-    default = "" if field.is_required() or field.default is None else str(field.default)
+    default = "" if field.is_required() or field.default is None else _shown(field.default)
     default = default.lower() if isinstance(field.default, bool) else default
     rows = [
         ("type", "secret" if SecretStr.__name__ in str(field.annotation) else _type(field)),
@@ -76,6 +76,10 @@ def _facts(name: str, field: FieldInfo, about: Explained) -> str:
     if about.example and about.example != default:
         rows.append(("example", code(f"{name}={about.example}")))
     return table(("", ""), rows)
+
+
+def _shown(default: object) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _type(field: FieldInfo) -> str:

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.schemas.filters import Filters
 from service.api.schemas.parameters import PageLimit, RowId
-from telemetry.alerts import AlertState, ChannelCondition
+from telemetry.alerts import AlertState, ChannelCondition, DeliveryState
 
 
 class AlertsQuery(Filters):
@@ -15,6 +15,29 @@ class AlertsQuery(Filters):
 
     before: RowId | None = Field(None, description="Only alerts with a smaller id, for the next page.", examples=[42])
     limit: PageLimit = 50
+
+
+class AlertDeliveryOut(BaseModel):
+    """What one channel that keeps incidents has of the alert."""
+
+    channel: str = Field(description="The name of the channel, as in `ALERT_CHANNELS`.", examples=["pagerduty"])
+    state: DeliveryState = Field(
+        description="`waiting`: it has nothing of it yet. `open`, `acknowledged`, `resolved`: what the channel has accepted. "
+        "`rejected`: the channel rejects this alert.",
+        examples=["open"],
+    )
+    message_id: str | None = Field(
+        description="The id that the channel gave to the incident or its message.",
+        examples=["C0123456789:1764417600.1"],
+    )
+    count: int = Field(description="How many of the occurrences the channel shows.", examples=[3])
+    sent_at: datetime | None = Field(description="When the channel accepted the last step.")
+    escalated_at: datetime | None = Field(
+        description="When the alert was escalated to this channel; null if it was not.", examples=[None]
+    )
+    attempts: int = Field(description="How many attempts at the next step have failed.", examples=[0])
+    possible_duplicate: bool = Field(description="Whether a step may have arrived twice.", examples=[False])
+    last_error: str | None = Field(description="Why the last attempt failed.", examples=[None])
 
 
 class AlertOut(BaseModel):
@@ -26,7 +49,8 @@ class AlertOut(BaseModel):
         examples=["9f2c51d07ab3e864"],
     )
     state: AlertState = Field(
-        description="`pending`: no message was sent yet. `sent`: a message was sent. `silenced`: a silence holds it back. "
+        description="`pending`: no message was sent yet. `sent`: a message was sent. `recorded`: no channel "
+        "takes alerts of this level. `silenced`: a silence holds it back. "
         "`inhibited`: another alert explains it. `ended`: it is over.",
         examples=["sent"],
     )
@@ -79,6 +103,18 @@ class AlertOut(BaseModel):
         examples=["alert"],
     )
     message_id: int | None = Field(description="The id that the channel gave to the message.", examples=[1207])
+    chat_id: str | None = Field(description="The chat of the message, if the channel has chats.", examples=["-1001234"])
+    acknowledged_at: datetime | None = Field(description="When a person acknowledged it.", examples=[None])
+    acknowledged_by: str | None = Field(description="Who acknowledged it.", examples=["anna"])
+    seconds_to_acknowledge: float | None = Field(
+        description="Seconds from the first occurrence until it was acknowledged.", examples=[240.0]
+    )
+    seconds_to_resolve: float | None = Field(
+        description="Seconds from the first occurrence until the condition was over.", examples=[1260.5]
+    )
+    deliveries: list[AlertDeliveryOut] = Field(
+        description="What the channels that keep incidents have of it, and to which of them it was escalated."
+    )
     attempts: int = Field(description="How many times the service tried to send it.", examples=[1])
     delay_seconds: float | None = Field(
         description="Seconds from the first occurrence until a channel accepted the message.", examples=[10.4]
@@ -93,6 +129,29 @@ class AlertOut(BaseModel):
     last_error: str | None = Field(description="Why the last attempt to send failed.", examples=[None])
 
 
+class AcknowledgeIn(BaseModel):
+    """Who acknowledges an alert."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="The name of the person. By default the address of the client.",
+        examples=["anna"],
+    )
+
+
+class AcknowledgedOut(BaseModel):
+    """An alert that a person has acknowledged."""
+
+    id: int = Field(description="The number of the alert.", examples=[41])
+    acknowledged_at: datetime = Field(description="When it was acknowledged first.")
+    acknowledged_by: str = Field(description="Who acknowledged it first.", examples=["anna"])
+    already: bool = Field(description="Whether it was acknowledged before this request.", examples=[False])
+
+
 class SilenceOut(BaseModel):
     """A silence that holds back the alerts of one component."""
 
@@ -105,7 +164,9 @@ class SilenceOut(BaseModel):
 class ChannelOut(BaseModel):
     """A channel that sends messages."""
 
-    name: str = Field(description="The name of the channel: `telegram` or `webhook`.", examples=["telegram"])
+    name: str = Field(
+        description="The name of the channel, such as `telegram`, `webhook` or `pagerduty`.", examples=["telegram"]
+    )
     state: ChannelCondition = Field(
         description="`ok`: it works. `rate_limited`: it waits until `paused_until`. `failing`: the last attempts failed and "
         "are repeated. `disabled`: it rejects messages for good, for `reason`.",

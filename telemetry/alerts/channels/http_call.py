@@ -1,5 +1,7 @@
 """The HTTP call of a channel: bounded in time and size, its failures mapped to `ChannelError`."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
@@ -28,31 +30,45 @@ def channel_client(url: str) -> httpx.Client:
     return httpx.Client(transport=BoundedTransport(MAX_ANSWER_BYTES, proxy_for(url)), timeout=_TIMEOUT)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class HttpCall:
+    """A request. `content` is `json`, or `data` and `files`; URL and headers may hold a secret."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
 def post(client: httpx.Client, channel: str, url: str, deadline: float, **content: Any) -> BoundedResponse:
-    """Post once. The URL, which may hold a secret, stays out of errors.
+    """`call` that posts. `content` is `json`, or `data` and `files`."""
+    return call(client, channel, HttpCall("POST", url, content=content), deadline)
+
+
+def call(client: httpx.Client, channel: str, request: HttpCall, deadline: float) -> BoundedResponse:
+    """Send a request once. The URL, which may hold a secret, stays out of errors.
 
     Args:
         client: of `channel_client`.
         channel: its name in errors.
-        url: the address.
+        request: what to send.
         deadline: the `time.monotonic()` by which the whole response must have arrived.
-        content: `json`, or `data` and `files`.
 
     Raises:
         ChannelError: no status arrived.
     """
     try:
-        request = client.build_request(
-            "POST",
-            url,
-            headers={"accept-encoding": "identity"},
+        built = client.build_request(
+            request.method,
+            request.url,
+            headers={**request.headers, "accept-encoding": "identity"},
             extensions={DEADLINE_EXTENSION: deadline},
-            **content,
+            **request.content,
         )
-        return exchange(client, request, MAX_ANSWER_BYTES)
+        return exchange(client, built, MAX_ANSWER_BYTES)
     except _NOT_SENT as error:
-        raise ChannelError(f"{channel} cannot be reached{through_proxy(url)}: {safe_text(error)}") from None
+        raise ChannelError(f"{channel} cannot be reached{through_proxy(request.url)}: {safe_text(error)}") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise ChannelError(
-            f"{channel} did not answer{through_proxy(url)}: {safe_text(error)}", outcome_unknown=True
+            f"{channel} did not answer{through_proxy(request.url)}: {safe_text(error)}", outcome_unknown=True
         ) from None

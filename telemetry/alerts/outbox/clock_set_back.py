@@ -18,6 +18,9 @@ _HAPPENED: Final = (
     ("posts", "begun_at"),
     ("posts", "sent_at"),
     ("posts", "edited_at"),
+    ("incidents", "acknowledged_at"),
+    ("deliveries", "at"),
+    ("deliveries", "escalated_at"),
 )
 # A pause was set when the last call was made, which `sends` keeps.
 _PAUSED_BY_OTHER_CLOCK: Final = (

@@ -1,6 +1,7 @@
 """Queries for the API, the health check and the metrics: incidents with their notifications, counts and channels."""
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,7 +13,7 @@ from telemetry.alerts.outbox.silences import IS_SILENCED
 _COUNTS: Final = f"""
 SELECT
     coalesce(sum(is_pending), 0) AS pending,
-    coalesce(sum(told_post IS NOT NULL AND ended_at IS NULL), 0) AS notified,
+    coalesce(sum(told_post > 0 AND ended_at IS NULL), 0) AS notified,
     coalesce(sum(is_open AND is_silenced), 0) AS silenced,
     coalesce(sum(is_open AND muted_by IS NOT NULL), 0) AS inhibited,
     coalesce(sum(ended_at IS NULL AND muted_by IS NULL AND NOT is_silenced), 0) AS firing,
@@ -25,7 +26,7 @@ FROM (
 )
 """  # noqa: S608  # the constant above
 
-_POST_COLUMNS: Final = ("channel", "kind", "sent_at", "edited_at", "message_id", "is_doubtful")
+_POST_COLUMNS: Final = ("channel", "kind", "sent_at", "edited_at", "message_id", "is_doubtful", "chat_id")
 _PAGE: Final = f"""
 SELECT {COLUMNS_WITHOUT_STACK}, {IS_SILENCED} AS is_silenced, {", ".join(f"posts.{name} AS post_{name}" for name in _POST_COLUMNS)}
 FROM incidents LEFT JOIN posts ON posts.id = (
@@ -34,6 +35,9 @@ FROM incidents LEFT JOIN posts ON posts.id = (
 )
 WHERE incidents.id < :before ORDER BY incidents.id DESC LIMIT :limit
 """  # noqa: S608  # the constants above
+
+
+_DELIVERIES: Final = "SELECT * FROM deliveries WHERE incident_id BETWEEN ? AND ? ORDER BY incident_id, channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,36 @@ class AlertCounts:
     firing: int = 0
 
 
-AlertState = Literal["pending", "sent", "silenced", "inhibited", "ended"]
+AlertState = Literal["pending", "sent", "recorded", "silenced", "inhibited", "ended"]
+
+
+DeliveryState = Literal["waiting", "open", "acknowledged", "resolved", "rejected"]
+_DELIVERY_STATES: Final[dict[str, DeliveryState]] = {
+    "": "waiting",
+    "open": "open",
+    "acknowledge": "acknowledged",
+    "resolve": "resolved",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """What a channel that keeps incidents has of one. `remote_id` is the channel's own name of it, such as a message's."""
+
+    channel: str
+    state: DeliveryState
+    remote_id: str
+    count: int
+    sent_at: float | None
+    escalated_at: float | None
+    attempts: int
+    possible_duplicate: bool
+    last_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRecord:
-    """An incident, and the last message that tells of it."""
+    """An incident, the last message that tells of it, and what other channels have of it."""
 
     incident: Incident
     channel: str | None
@@ -67,6 +95,8 @@ class AlertRecord:
     message_id: int | None
     possible_duplicate: bool
     is_silenced: bool
+    chat_id: str | None = None
+    deliveries: Sequence[DeliveryRecord] = ()
 
     @property
     def is_firing(self) -> bool:
@@ -75,7 +105,10 @@ class AlertRecord:
 
     @property
     def state(self) -> AlertState:
-        """An alert that was resolved before its message was sent is pending: that message is still sent."""
+        """An alert that was resolved before its message was sent is pending: that message is still sent.
+
+        `recorded` is one of a level that no channel takes.
+        """
         incident = self.incident
         if incident.notification_id is None and incident.end_reason == "resolved":
             return "pending"
@@ -85,7 +118,9 @@ class AlertRecord:
             return "inhibited"
         if self.is_silenced:
             return "silenced"
-        return "pending" if incident.notification_id is None else "sent"
+        if incident.notification_id is None:
+            return "pending"
+        return "sent" if incident.notification_id else "recorded"
 
 
 class AlertQueries:
@@ -102,7 +137,9 @@ class AlertQueries:
         """The newest incidents first, without their tracebacks."""
         with self._outbox.read() as connection:
             rows = connection.execute(_PAGE, {"now": now, "before": before or 2**62, "limit": limit}).fetchall()
-        return [_record(row) for row in rows]
+            ids = [row["id"] for row in rows] or [0]
+            deliveries = connection.execute(_DELIVERIES, (ids[-1], ids[0])).fetchall()
+        return [_record(row, (each for each in deliveries if each["incident_id"] == row["id"])) for row in rows]
 
     def get(self, fingerprint: str, now: float) -> AlertRecord | None:
         """The newest incident with this fingerprint."""
@@ -122,7 +159,7 @@ class AlertQueries:
         return [ChannelState.from_row(row) for row in rows]
 
 
-def _record(row: sqlite3.Row) -> AlertRecord:
+def _record(row: sqlite3.Row, deliveries: Iterable[sqlite3.Row]) -> AlertRecord:
     return AlertRecord(
         incident=Incident.from_row(row),
         channel=row["post_channel"],
@@ -132,4 +169,20 @@ def _record(row: sqlite3.Row) -> AlertRecord:
         message_id=row["post_message_id"],
         possible_duplicate=bool(row["post_is_doubtful"]),
         is_silenced=bool(row["is_silenced"]),
+        chat_id=row["post_chat_id"],
+        deliveries=[_delivery(each) for each in deliveries],
+    )
+
+
+def _delivery(row: sqlite3.Row) -> DeliveryRecord:
+    return DeliveryRecord(
+        channel=row["channel"],
+        state="rejected" if row["refused"] else _DELIVERY_STATES.get(row["step"], "waiting"),
+        remote_id=row["remote_id"],
+        count=row["count"],
+        sent_at=row["at"],
+        escalated_at=row["escalated_at"],
+        attempts=row["attempts"],
+        possible_duplicate=bool(row["is_doubtful"] or row["begun"]),
+        last_error=row["last_error"],
     )

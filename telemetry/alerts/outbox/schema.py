@@ -24,6 +24,7 @@ CREATE TABLE deliveries (
     PRIMARY KEY (incident_id, channel)
 ) WITHOUT ROWID;
 CREATE INDEX ix_deliveries_open ON deliveries (channel) WHERE step <> 'resolve';
+CREATE INDEX ix_incidents_unmeasured ON incidents (id) WHERE measured < 2 AND (acknowledged_at IS NOT NULL OR ended_at IS NOT NULL);
 """
 """What each channel was sent of each incident: the furthest `step` that it accepted, and the one that was `begun` and has no known
 outcome. A row of a channel that was sent nothing says when the incident was escalated to it.
@@ -31,6 +32,8 @@ outcome. A row of a channel that was sent nothing says when the incident was esc
 _ACKNOWLEDGED: Final = """
 ALTER TABLE incidents ADD COLUMN acknowledged_at REAL;
 ALTER TABLE incidents ADD COLUMN acknowledged_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE incidents ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
+UPDATE incidents SET measured = 2 WHERE ended_at IS NOT NULL;
 """
 _BUTTONS: Final = "CREATE INDEX ix_posts_buttons ON posts (id) WHERE buttons > 0;"
 STEPS: Final = {
@@ -57,6 +60,7 @@ ADDED_TO_INCIDENTS: Final = {
     "resolution": "",
     "acknowledged_at": None,
     "acknowledged_by": "",
+    "measured": 0,
 }
 """The last columns of an incident, with what they are in a row from before them."""
 _TABLES: Final = """
@@ -91,7 +95,8 @@ CREATE TABLE incidents (
     section TEXT NOT NULL DEFAULT '',
     resolution TEXT NOT NULL DEFAULT '',
     acknowledged_at REAL,
-    acknowledged_by TEXT NOT NULL DEFAULT ''
+    acknowledged_by TEXT NOT NULL DEFAULT '',
+    measured INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;

@@ -78,7 +78,7 @@ def _read_outbox(view: View) -> _Outbox:
         alerts.queries.counts(view.now),
         alerts.queries.page(view.now, before=before, limit=PER_PAGE + 1),
         alerts.silences.active(view.now),
-        [states.get(channel.name, ChannelState(channel.name)) for channel in alerts.channels],
+        [states.get(name, ChannelState(name)) for name in alerts.channel_names],
     )
 
 

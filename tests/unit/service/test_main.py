@@ -125,6 +125,7 @@ def test_the_documentation_lists_every_route(client):
         "/readyz/{check}",
         "/metrics",
         "/alerts",
+        "/alerts/{alert_id}/acknowledge",
         "/jobs",
         "/jobs/status",
         "/jobs/stats/{job_name}",

@@ -16,6 +16,7 @@ READING = {"/api/v1/reviews", "/api/v1/orders"}
 OPEN = PROBES | READING
 ONE_REVIEW = {"/api/v1/reviews/{review_id}"}  # open as well; there is none to be read here
 CHANGING = {
+    "/alerts/{alert_id}/acknowledge",
     "/api/v1/reviews/{review_id}/advice",
     "/api/v1/reviews/{review_id}/answer",
     "/jobs/{job_name}/run",

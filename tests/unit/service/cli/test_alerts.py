@@ -4,9 +4,20 @@ import time
 
 import pytest
 
-from service.cli.alerts import change_silences, parse_duration, send_test_alert, unknown_component
+from service.cli import alerts as alert_commands
+from service.cli.alerts import (
+    acknowledgement_text,
+    change_silences,
+    parse_duration,
+    send_test_alert,
+    unknown_component,
+)
 from service.cli.parser import main
 from service.names import COMPONENTS
+from telemetry.alerts import AlertLevel, ChannelError, acknowledge
+from telemetry.alerts.alert import Alert
+from telemetry.alerts.channels.channel import Sent
+from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.build import build
 from telemetry.settings import TelemetrySettings
 from tests.support.processes import ROOT
@@ -147,3 +158,64 @@ def test_a_channel_that_asks_to_wait_and_a_silence_are_said_too(alerts):
 
     assert waiting[0].startswith("Stored, and not sent yet: telegram asks to wait 40 s. Next attempt at ")
     assert silent[0].startswith("Stored, but not sent: a silence is active.")
+
+
+def fire(alerts, at=None):
+    IncidentRepository(alerts.outbox).add(
+        Alert(fingerprint="shop", level=AlertLevel.ERROR, component="shop", summary="no stock", at=at or time.time())
+    )
+
+
+def test_an_acknowledgement_says_what_it_has_done(alerts):
+    fire(alerts)
+
+    said = [
+        acknowledgement_text(number, acknowledge(alerts.outbox, number, name, time.time()))
+        for number, name in ((1, "anna"), (1, "boris"), (2, "anna"))
+    ]
+
+    assert said[0] == "Alert 1 is acknowledged by anna: no stock"
+    assert re.fullmatch(r"Alert 1 was acknowledged by anna at .* UTC\.", said[1])
+    assert said[2] == "There is no alert 2. GET /alerts lists them."
+
+
+class TestChannel(Channel):
+    """A channel of the chain that accepts or refuses a message."""
+
+    __test__ = False
+
+    def __init__(self, error=None):
+        self.error = error
+        self.sent = []
+
+    def send(self, notification, message, state):
+        if self.error:
+            raise self.error
+        self.sent.append(message.plain)
+        return Sent(7, state)
+
+
+def test_a_test_of_one_channel_goes_there_alone_and_says_what_the_channel_said(alerts):
+    channel, said = TestChannel(), []
+    alerts.channels = [channel]
+
+    code = alert_commands.test_channel(alerts, said.append, "telegram")
+
+    assert (code, len(channel.sent)) == (0, 1)
+    assert said[0].startswith("Delivered: telegram accepted message 7 after ")
+    assert alerts.queries.page(time.time()) == []
+
+
+def test_a_test_of_a_channel_that_refuses_says_why(alerts):
+    said = []
+    alerts.channels = [TestChannel(ChannelError("telegram refuses the token", permanent=True))]
+
+    assert alert_commands.test_channel(alerts, said.append, "telegram") == 1
+    assert said == ["Not delivered: telegram refuses the token."]
+
+
+def test_a_test_of_an_unknown_channel_names_the_configured_ones(alerts):
+    said = []
+
+    assert alert_commands.test_channel(alerts, said.append, "pagerduty") == 2
+    assert said == ["pagerduty is no configured channel. Configured: none. ALERT_CHANNELS names others."]

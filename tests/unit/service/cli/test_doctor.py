@@ -10,6 +10,7 @@ from service.integrations.http.errors import SubscriptionMissing, Unauthorized
 from telemetry.database import transaction
 from tests.support.fakes import NOON
 from tests.support.job_runs import started
+from tests.support.loopback import loopback, response
 from tests.support.spools import leave_spool
 
 
@@ -258,3 +259,26 @@ def test_a_table_that_takes_no_run_is_told(runtime_of, sqlite_engine):
     finding = found(runtime_of(), "telemetry: job")["telemetry: job"]
 
     assert finding.mark == FAIL
+
+
+def test_each_named_channel_of_alerts_is_a_line(runtime_of):
+    with loopback() as server:
+        server.script = lambda request: response("OK" if request.path == "/-/ready" else "", 200)
+        settings = {"alertmanager_url": server.url, "pagerduty_routing_key": "0" * 32}
+
+        findings = found(runtime_of(**settings, alert_channels="alertmanager:error,pagerduty:error"))
+
+    assert (findings["channel alertmanager"].mark, findings["channel pagerduty"].mark) == (OK, OK)
+    assert findings["alerts"].sentence == "delivery enabled (alertmanager, pagerduty)"
+    assert findings["channel alertmanager"].sentence == "Alertmanager is ready"
+    assert findings["channel pagerduty"].sentence == "configured; the credentials are tried with the first alert"
+
+
+def test_a_channel_that_refuses_fails_with_its_own_words(runtime_of):
+    with loopback() as server:
+        server.script = lambda _request: response({"ok": False, "error": "token_revoked"})
+        settings = {"slack_api_url": server.url, "slack_bot_token": "xoxb-123456", "slack_channel_id": "C012345"}
+
+        finding = found(runtime_of(**settings, alert_channels="slack:error"), "channel slack")["channel slack"]
+
+    assert (finding.mark, finding.sentence) == (FAIL, "slack refuses (token_revoked)")

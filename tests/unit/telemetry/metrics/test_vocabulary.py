@@ -44,6 +44,8 @@ BEYOND = [
     ("alerts_oldest_pending_seconds", "gauge", set()),
     ("alert_channel_up", "gauge", {"channel"}),
     ("alert_delay_seconds", "histogram", {"channel"}),
+    ("alert_acknowledge_seconds", "histogram", {"level"}),
+    ("alert_resolve_seconds", "histogram", {"level"}),
     ("alert_messages_total", "counter", {"channel", "result"}),
     ("telegram_updates_total", "counter", {"kind", "result"}),
     ("scheduler_runs_lost_total", "counter", {"job_name"}),
@@ -168,6 +170,8 @@ def use_everything(stage):
         semconv.OTLP_REPLACED, [lambda _options: [Observation(1, {"queue": "logs", "reason": "text"})]]
     )
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
+    meter.create_histogram(semconv.ALERT_ACKNOWLEDGE).record(90.0, {"alert.level": "ERROR"})
+    meter.create_histogram(semconv.ALERT_RESOLVE).record(90.0, {"alert.level": "ERROR"})
     meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
     meter.create_counter(semconv.TELEGRAM_UPDATES).add(1, {"kind": "command", "result": "done"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})

@@ -387,7 +387,8 @@ VERSION_2 = _FIRST_TABLES.replace(
     section TEXT NOT NULL DEFAULT '',
     resolution TEXT NOT NULL DEFAULT '',
     acknowledged_at REAL,
-    acknowledged_by TEXT NOT NULL DEFAULT ''
+    acknowledged_by TEXT NOT NULL DEFAULT '',
+    measured INTEGER NOT NULL DEFAULT 0
 """,
     "    stack TEXT NOT NULL\n",
 )
