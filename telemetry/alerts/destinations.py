@@ -1,22 +1,13 @@
 """Where alerts go, as the settings say: the bot, the channels, the order of an escalation, and the links of a message."""
 
 from telemetry.alerts.channels.channel import Channel
-from telemetry.alerts.channels.telegram import Bot, Telegram
+from telemetry.alerts.channels.telegram import Telegram
 from telemetry.alerts.channels.webhook import Webhook
 from telemetry.alerts.incident_channels.configured import configured_incident_channels
 from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting
 from telemetry.alerts.rendering.message import Links
-from telemetry.environment.alert_channels import TELEGRAM
+from telemetry.alerts.telegram_updates.configured_bot import configured_bot
 from telemetry.settings import TelemetrySettings
-
-
-def configured_bot(settings: TelemetrySettings) -> Bot | None:
-    """The Telegram bot that sends; None if it is not configured, or `ALERT_CHANNELS` does not have it."""
-    if TELEGRAM not in settings.named_channels or settings.telegram_token is None or settings.manager_chat_id is None:
-        return None
-    return Bot(
-        settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
-    )
 
 
 def configured_channels(settings: TelemetrySettings) -> list[Channel]:

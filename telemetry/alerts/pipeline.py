@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanContext, Tracer
 from sqlalchemy.engine import Engine
 
 from telemetry.alerts.channels.channel import Channel
-from telemetry.alerts.destinations import configured_bot, configured_channels, incident_routing, message_links
+from telemetry.alerts.destinations import configured_channels, incident_routing, message_links
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.dispatch.fallback import FallbackNotifier
@@ -37,7 +37,8 @@ from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRule
 from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
-from telemetry.alerts.telegram_updates.operator_bot import BotContext, OperatorBot
+from telemetry.alerts.telegram_updates.configured_bot import operator_bot
+from telemetry.alerts.telegram_updates.operator_bot import BotContext
 from telemetry.database import EngineLimits, dedicated_engine
 from telemetry.error_text import safe_text
 from telemetry.failsafe import failsafe
@@ -91,12 +92,15 @@ class AlertPipeline:
         registry: ProcessRegistry,
         context: PipelineContext,
     ) -> None:
-        self.is_on, self.outbox = settings.telemetry_alerts, Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
+        self.is_on, self._clock = settings.telemetry_alerts, context.clock
+        self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
-        sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
         self.routing = incident_routing(settings, has_chain=bool(self.channels))
-        self.operator_bot = self._operator_bot(settings, registry, context)
+        sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
+        self.operator_bot = operator_bot(
+            settings, registry, BotContext(self.outbox, context.meter, context.clock, channels=self.channel_names)
+        )
         self.links = message_links(settings, has_buttons=self.operator_bot is not None)
         delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, self.links)
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
@@ -108,13 +112,11 @@ class AlertPipeline:
             self._pending_count,
         )
         self._incidents = incident_worker(self.outbox, self.routing, delivery, sender, context.meter)
-        self._clock, self._shared_engine = context.clock, engine
-        self._engine = dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
-        conditions = ConditionTracker(self.outbox, context.clock)
+        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
+        conditions, self._job_failures = ConditionTracker(self.outbox, context.clock), self._job_failures_rule(settings)
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component
         )
-        self._job_failures = self._job_failures_rule(settings)
         self._evaluation = self._evaluator(conditions, sender, uses_database=context.uses_database).periodic_task()
         self._observe(deduplicator, context)
 
@@ -138,19 +140,6 @@ class AlertPipeline:
         if (channel := {each.name: each for each in self.channels}.get(name)) is not None:
             return send_to_chain(channel, incident, self.links)
         return send_to_target({each.name: each for each in self.routing.targets}[name], incident, self.links)
-
-    def _operator_bot(
-        self, settings: TelemetrySettings, registry: ProcessRegistry, context: PipelineContext
-    ) -> OperatorBot | None:
-        """None without Telegram, and where its commands are switched off."""
-        if not (self.is_on and settings.telegram_commands and (bot := configured_bot(settings))):
-            return None
-        where = f"{settings.service_name} {settings.service_version}, {settings.environment}, on {socket.gethostname()}"
-        operators, names = settings.operator_ids, self.channel_names
-        holder, is_dead = registry.lease_holder, registry.is_dead
-        return OperatorBot(
-            bot, BotContext(self.outbox, context.meter, context.clock, holder, is_dead, operators, where, names)
-        )
 
     def _evaluator(self, conditions: ConditionTracker, sender: Sender, *, uses_database: bool) -> RuleEvaluator:
         database = DatabaseDownRule(DatabaseCheck(self._engine) if uses_database else _nothing, conditions)

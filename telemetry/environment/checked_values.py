@@ -50,6 +50,13 @@ def web_address(url: SecretStr) -> SecretStr:
     return url
 
 
+def user_ids(text: str) -> str:
+    """Numbers of Telegram's users, with commas between them."""
+    if not _USER_IDS.fullmatch(text):
+        raise ValueError("not a list of numbers")
+    return text
+
+
 _PART: Final = re.compile(r"([0-9]{1,7})([smhd])")
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MAX_DURATION: Final = 7 * 86_400

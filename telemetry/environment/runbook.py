@@ -67,7 +67,7 @@ class Runbook:
 
     def link(self, section: str) -> str:
         """The address of a section, or of the one for any error; empty without a runbook."""
-        return f"{self.address}#{quote(section or RunbookSection.ANY_ERROR)}" if self.address else ""
+        return f"{self.address}#{quote(section or RunbookSection.ANY_ERROR, errors='replace')}" if self.address else ""
 
 
 NO_RUNBOOK: Final = Runbook()

@@ -184,7 +184,7 @@ def read_notification(connection: sqlite3.Connection, row: sqlite3.Row) -> Notif
         message_id=row["message_id"],
         bot_id=row["bot_id"],
         created_at=row["created_at"],
-        buttons=Buttons(row["buttons"]),
+        buttons=Buttons(row["buttons"]) if row["buttons"] in set(Buttons) else Buttons.NONE,  # a damaged row
         changed_at=row["changed_at"],
     )
 

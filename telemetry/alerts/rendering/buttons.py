@@ -13,8 +13,8 @@ FAILING_JOB: Final = "job:"
 """The beginning of the condition of a job that fails, before its name."""
 Action = Literal["ack", "mute1", "mute8", "run"]
 SILENCE_HOURS: Final[dict[str, int]] = {"mute1": 1, "mute8": 8}
-_DATA: Final = re.compile(r"(ack|mute1|mute8|run):([0-9]{1,18}):([0-9]{1,12})", re.ASCII)
-"""At most 37 of the 64 bytes that Telegram allows."""
+_DATA: Final = re.compile(r"(ack|mute1|mute8|run):([0-9]{1,18}):([0-9]{1,18})", re.ASCII)
+"""At most 43 of the 64 bytes that Telegram allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,18 @@ Keyboard = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What a person pressed. `first_at`, in whole seconds, tells the incident from one of another outbox with its number."""
+    """What a person pressed. `first_at`, in microseconds, tells the incident from one of another machine with its number."""
 
     action: Action
     incident_id: int
     first_at: int
 
     def is_about(self, incident: Incident) -> bool:
-        return incident.id == self.incident_id and int(incident.first_at) == self.first_at
+        return incident.id == self.incident_id and _microseconds(incident) == self.first_at
+
+
+def _microseconds(incident: Incident) -> int:
+    return round(max(0.0, incident.first_at) * 1_000_000)
 
 
 def read_press(data: str) -> Press | None:
@@ -64,7 +68,7 @@ def keyboard(incident: Incident, *, runs_jobs: bool) -> Keyboard:
         return ()
 
     def button(text: str, action: Action) -> Button:
-        return Button(text, f"{action}:{incident.id}:{int(incident.first_at)}")
+        return Button(text, f"{action}:{incident.id}:{_microseconds(incident)}")
 
     first = button("Acknowledge" if incident.acknowledged_at is None else "✓ Acknowledged", "ack")
     silences = (button("Silence 1 h", "mute1"), button("Silence 8 h", "mute8"))
