@@ -32,32 +32,37 @@ class HangWatch(forks.ForkAware):
         forks.register(self)
 
     def restart_in_child(self) -> None:
-        self._lock = threading.RLock()
-        self._wake = threading.Event()
+        self._changed = threading.Condition(threading.RLock())
+        self._is_changed = False
         self._thread: threading.Thread | None = None
 
     def add(self, watcher: Watcher) -> None:
         """Have a watcher look soon, and then as often as it says. Again: look sooner than it said."""
-        with self._lock:
+        with self._changed:
             self._watchers.add(watcher)
-            self._wake.set()
+            self._wake()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = start_daemon(self._run, "hang-watch")
 
     def remove(self, watcher: Watcher) -> None:
-        with self._lock:
+        with self._changed:
             self._watchers.discard(watcher)
-            self._wake.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._is_changed = True
+        self._changed.notify_all()
 
     def _run(self) -> None:
         context.attach(suppressed_context())
         while (wait := self._look()) is not None:
-            self._wake.wait(wait)
-            self._wake.clear()
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_changed, wait)
+                self._is_changed = False
 
     def _look(self) -> float | None:
         """Returns the seconds until the next look; None if there is no watcher."""
-        with self._lock:
+        with self._changed:
             watchers = list(self._watchers)
             if not watchers:
                 self._thread = None
