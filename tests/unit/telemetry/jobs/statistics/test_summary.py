@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.statistics.duration_trend import DurationTrend
+from telemetry.jobs.statistics.run_costs import NO_COSTS
 from telemetry.jobs.statistics.streaks import RunStreak
 from telemetry.jobs.statistics.summary import JobDay, JobStatistics, job_statistics
 from telemetry.jobs.store.runs import JobRunRepository
@@ -66,6 +67,7 @@ def test_a_job_without_runs_has_zeros_and_nothing(engine):
         "window_seconds": None,
         "trend": {"verdict": "unknown", "recent_seconds": None, "usual_seconds": None, "ratio": None},
         "by_day": (),
+        "costs": asdict(NO_COSTS),
     }
 
 
