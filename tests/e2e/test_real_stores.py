@@ -161,7 +161,8 @@ def start_service(stack: Stack) -> Program:
     stack.programs.write("shop.py", APP)
     service = stack.programs.uvicorn(
         "shop:app",
-        *("--workers", "2"),
+        # uvicorn kills a worker that does not answer in time, with what it has not sent yet: a machine may be busy for longer than 5 s.
+        *("--workers", "2", "--timeout-worker-healthcheck", "120"),
         SANDBOX="true",
         SANDBOX_PORT=str(free_port()),
         OTEL_EXPORTER_OTLP_ENDPOINT=stack.accepted.url,

@@ -27,9 +27,14 @@ _PIP_OPTIONS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", 
 
 
 def services() -> dict[str, Any]:
-    """Those of docker-compose.yml that run without a profile."""
+    """Those of docker-compose.yml."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
-    return {name: service for name, service in found.items() if "profiles" not in service}
+    return found
+
+
+def are_stores_built() -> bool:
+    """Whether the programs of the profile `open` are there. They take minutes, and are built by `make stores` alone."""
+    return go_programs.jaeger().exists() and go_programs.victorialogs().exists()
 
 
 def base_name() -> str:
@@ -59,9 +64,11 @@ def build_service(engine: Engine) -> str:
 
 
 def build_stand_ins(engine: Engine) -> None:
-    """One for each other name in docker-compose.yml."""
+    """One for each other name in docker-compose.yml; for those of a profile only if their programs are there."""
     _build(engine, "sovani-stand-in:base", _CONTEXTS / "base")
-    images = {name: str(each["image"]) for name, each in services().items()}
+    images = {
+        name: str(each["image"]) for name, each in services().items() if "profiles" not in each or are_stores_built()
+    }
     for name in sorted(path.name for path in _CONTEXTS.iterdir() if path.name in images):
         with tempfile.TemporaryDirectory() as context:
             shutil.copytree(_CONTEXTS / name, context, dirs_exist_ok=True)
@@ -77,6 +84,8 @@ def _files(name: str) -> dict[str, Path]:
         "prometheus": {"prometheus": go_programs.prometheus(), "promtool": go_programs.promtool()},
         "alertmanager": {"alertmanager": go_programs.alertmanager(), "amtool": go_programs.amtool()},
         "otel-collector": {"otelcol": go_programs.collector()},
+        "jaeger": {"jaeger": go_programs.jaeger()},
+        "victorialogs": {"victoria-logs": go_programs.victorialogs()},
         "tempo": {"stand_in.py": _STAND_IN},
         "loki": {"stand_in.py": _STAND_IN},
         "grafana": {"stand_in.py": _STAND_IN},
