@@ -161,8 +161,7 @@ def start_service(stack: Stack) -> Program:
     stack.programs.write("shop.py", APP)
     service = stack.programs.uvicorn(
         "shop:app",
-        # uvicorn kills a worker that does not answer in time, with what it has not sent yet: a machine may be busy for longer than 5 s.
-        *("--workers", "2", "--timeout-worker-healthcheck", "120"),
+        *("--workers", "2"),
         SANDBOX="true",
         SANDBOX_PORT=str(free_port()),
         OTEL_EXPORTER_OTLP_ENDPOINT=stack.accepted.url,

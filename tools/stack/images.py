@@ -27,14 +27,9 @@ _PIP_OPTIONS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", 
 
 
 def services() -> dict[str, Any]:
-    """Those of docker-compose.yml."""
+    """Those of docker-compose.yml that run without a profile."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
-    return found
-
-
-def are_stores_built() -> bool:
-    """Whether the programs of the profile `open` are there. They take minutes, and are built by `make stores` alone."""
-    return go_programs.jaeger().exists() and go_programs.victorialogs().exists()
+    return {name: service for name, service in found.items() if "profiles" not in service}
 
 
 def base_name() -> str:
@@ -64,11 +59,9 @@ def build_service(engine: Engine) -> str:
 
 
 def build_stand_ins(engine: Engine) -> None:
-    """One for each other name in docker-compose.yml; for those of a profile only if their programs are there."""
+    """One for each other name in docker-compose.yml."""
     _build(engine, "sovani-stand-in:base", _CONTEXTS / "base")
-    images = {
-        name: str(each["image"]) for name, each in services().items() if "profiles" not in each or are_stores_built()
-    }
+    images = {name: str(each["image"]) for name, each in services().items()}
     for name in sorted(path.name for path in _CONTEXTS.iterdir() if path.name in images):
         with tempfile.TemporaryDirectory() as context:
             shutil.copytree(_CONTEXTS / name, context, dirs_exist_ok=True)
@@ -84,8 +77,6 @@ def _files(name: str) -> dict[str, Path]:
         "prometheus": {"prometheus": go_programs.prometheus(), "promtool": go_programs.promtool()},
         "alertmanager": {"alertmanager": go_programs.alertmanager(), "amtool": go_programs.amtool()},
         "otel-collector": {"otelcol": go_programs.collector()},
-        "jaeger": {"jaeger": go_programs.jaeger()},
-        "victorialogs": {"victoria-logs": go_programs.victorialogs()},
         "tempo": {"stand_in.py": _STAND_IN},
         "loki": {"stand_in.py": _STAND_IN},
         "grafana": {"stand_in.py": _STAND_IN},
