@@ -48,8 +48,8 @@ ENV PATH=/opt/sovani/bin:$PATH \
 USER 10001:10001
 VOLUME ["/var/lib/sovani", "/var/log/sovani-bot"]
 EXPOSE 8080
-# Liveness alone: a database that is away is no reason to restart.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+# Liveness alone: a database that is away is no reason to restart. The start may take a minute where the machine is busy.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=120s \
   CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(f'http://127.0.0.1:{os.environ[\"PORT\"]}/livez', timeout=2)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "service"]

@@ -1,4 +1,4 @@
-"""The command `serve`: checks that the ports are free, prints the banner, and runs uvicorn."""
+"""The command `serve`: checks the ports, the directories and the database's version, prints the banner, and runs uvicorn."""
 
 import argparse
 import logging
@@ -13,12 +13,15 @@ import uvicorn
 
 from service.cli.banner import banner
 from service.cli.output import complain, say
+from service.database import migrations
 from service.jobs.schedule import JOBS
 from service.sandbox.supervisor import is_sandbox_at
 from service.scheduler.job import Schedule
 from service.settings import SANDBOX_HOST, Settings
+from telemetry.database import create_engine
 from telemetry.logs import setup_logging
 from telemetry.redaction import harmless_or_hidden
+from telemetry.threads.daemon_executor import DaemonExecutor
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 20
 WORKER_ANSWER_SECONDS: Final = 15
@@ -27,6 +30,7 @@ WORKER_ANSWER_SECONDS: Final = 15
 With less than a start takes on a busy machine, no worker ever comes up. With more, one that is killed just when it is asked is
 missed for longer.
 """
+START_CHECK_SECONDS: Final = 3.0
 STARTUP_FAILED: Final = 3
 """uvicorn's exit code when the application does not start."""
 _APP: Final = "service.main:app"
@@ -41,7 +45,7 @@ def serve(options: argparse.Namespace) -> int:
     settings = Settings.read()
     if taken := _port_in_use(settings.host, settings.port) or _sandbox_port_in_use(settings):
         return complain(taken)
-    if unusable := _unusable_directory(settings.data_dir):
+    if unusable := _unusable(settings):
         return complain(unusable)
     setup_logging(settings)  # for uvicorn's own messages, mostly in the parent process of several workers
     say(banner(settings, Schedule(settings, JOBS)))
@@ -71,11 +75,53 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _unusable_directory(directory: Path) -> str | None:
-    """A sentence for the operator if this user may not write there, such as a volume of another user; None if it may."""
-    if not directory.is_dir() or os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+def _unusable(settings: Settings) -> str | None:
+    """A sentence for the operator about a volume that this start cannot work with; None if there is none.
+
+    What does not respond in time may recover: the service starts, and its health checks report it.
+    """
+    for check in (
+        lambda: _denied_directory("DATA_DIR", settings.data_dir),
+        lambda: None if _is_read_only(settings.log_dir) else _denied_directory("LOG_DIR", settings.log_dir),
+        lambda: _newer_database(settings),
+    ):
+        with suppress(TimeoutError, RuntimeError):
+            if problem := DaemonExecutor(1, "start-check").submit(check).result(START_CHECK_SECONDS):
+                return problem
+    return None
+
+
+def _denied_directory(variable: str, directory: Path) -> str | None:
+    """A sentence if this user may not write there, such as a volume of another user; None if it may."""
+    try:
+        may_write = not directory.is_dir() or os.access(directory, os.R_OK | os.W_OK | os.X_OK)
+    except PermissionError:  # of a directory above it
+        may_write = False
+    said = f"{variable}={directory} is not writable for user {os.geteuid()}"
+    return None if may_write else f"{said}: change its owner (chown), or set another {variable}."
+
+
+def _is_read_only(directory: Path) -> bool:
+    """Whether the filesystem is: then the console alone gets the logs, and a warning says so."""
+    try:
+        return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def _newer_database(settings: Settings) -> str | None:
+    """A sentence if a newer version has migrated the database; None if not, or if the database is unavailable for now."""
+    engine = create_engine(settings.url, settings.service_name)
+    try:
+        migrations.require_not_newer(engine)
+    except migrations.DatabaseNewer as error:
+        return f"DATABASE_URL: {error}, or restore a backup."
+    except Exception:  # noqa: BLE001  # it may be unavailable for any reason: the service starts, and tries again
         return None
-    return f"DATA_DIR={directory} is not writable for user {os.geteuid()}: change its owner (chown), or set another DATA_DIR."
+    else:
+        return None
+    finally:
+        engine.dispose()
 
 
 def _port_in_use(host: str, port: int) -> str | None:

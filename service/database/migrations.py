@@ -37,6 +37,10 @@ class MigrationsMissing(CheckFailed):
     """The database is not at the revision that this code needs."""
 
 
+class DatabaseNewer(MigrationsMissing):
+    """A newer version of the service has migrated the database."""
+
+
 class MigrationLocked(CheckFailed):
     """Another process has held the migration lock for longer than the timeout."""
 
@@ -63,11 +67,21 @@ def at_head(engine: Engine) -> None:
             raise MigrationsMissing(MISSING)
 
 
+def require_not_newer(engine: Engine) -> None:
+    """Raise if a newer version has migrated the database; no retry can make that well.
+
+    Raises:
+        DatabaseNewer: the message says what to do.
+    """
+    with engine.connect() as connection:
+        _is_behind(connection)
+
+
 def migrate(engine: Engine, timeout: float = LOCK_TIMEOUT) -> None:
     """Upgrade the database to the newest revision. Of several processes one migrates; the others wait for it.
 
     Raises:
-        MigrationsMissing: the database is newer than this code.
+        DatabaseNewer: a newer version has migrated it.
         MigrationLocked: another process held the lock for longer than the timeout, in seconds.
     """
     with engine.connect() as connection:
@@ -146,11 +160,11 @@ def _lock_error(timeout: float) -> MigrationLocked:
 
 def _is_behind(connection: Connection) -> bool:
     """Raises:
-    MigrationsMissing: the database is newer than this code.
+    DatabaseNewer: a newer version has migrated it.
     """
     revision = _current_revision(connection)
     if revision is not None and revision not in _revisions():
-        raise MigrationsMissing("the database is newer than this version of the service: update the service")
+        raise DatabaseNewer("the database is newer than this version of the service: update the service")
     return revision != _revisions()[0]
 
 

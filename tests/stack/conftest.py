@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -33,8 +34,12 @@ class Stack:
         return self.project.engine
 
     @property
+    def images(self) -> dict[str, str]:
+        return {name: str(service["image"]) for name, service in images.services().items()}
+
+    @property
     def image(self) -> str:
-        return str(images.services()["sovani"]["image"])
+        return self.images["sovani"]
 
     def command(self, *arguments: str, service: str = "sovani") -> tuple[int, str]:
         """A command of the service in its container: the exit code, and what it wrote."""
@@ -52,6 +57,10 @@ class Stack:
         assert response.status_code == httpx.codes.OK, f"{path} is {response.status_code}: {response.text}"
         return response.json()
 
+    def metrics(self) -> str:
+        """The page of the API's workers."""
+        return httpx.get(f"{API}/metrics", headers=AUTHORIZED, timeout=10, trust_env=False).text
+
     def phone(self) -> str:
         """What the chat shows, without its markup."""
         page = httpx.get(f"{SANDBOX}/phone", timeout=10, trust_env=False).text
@@ -64,11 +73,21 @@ class Stack:
         assert answer.returncode == 0, answer.stderr
         return httpx.Response(200, text=answer.stdout).json()["data"]
 
+    def query(self, expression: str) -> Any:
+        return self.prometheus(f"query?query={quote(expression, safe='')}")["result"]
+
     def stored(self, store: str, port: int, part: bytes) -> int:
         """How many of the requests that a stand-in has kept contain these bytes."""
-        url = f"http://127.0.0.1:{port}/stand-in/count?hex={part.hex()}"
+        return int(self._ask_stand_in(store, port, f"count?hex={part.hex()}")["count"])
+
+    def let_respond(self, store: str, port: int, status: int) -> None:
+        """Let a stand-in respond by this status to all that it receives."""
+        self._ask_stand_in(store, port, f"respond?status={status}")
+
+    def _ask_stand_in(self, store: str, port: int, path: str) -> Any:
+        url = f"http://127.0.0.1:{port}/stand-in/{path}"
         answer = self.project.compose("exec", "--no-TTY", store, "wget", "-qO-", url)
-        return int(httpx.Response(200, text=answer).json()["count"])
+        return httpx.Response(200, text=answer).json()
 
     def logs(self, service: str) -> list[str]:
         return self.project.compose("logs", "--no-color", "--no-log-prefix", service).splitlines()
@@ -87,6 +106,26 @@ class Stack:
         """The outcome of each run that has one, by its id."""
         runs = self.get("/jobs/status?limit=1000")["runs"]
         return {str(run["id"]): run["outcome"] for run in runs if run["outcome"] not in {None, "running"}}
+
+    def run_a_job(self) -> None:
+        """Recorded also when there was no database: by the spool."""
+
+        def ran() -> bool:
+            code, said = self.command("run-job", "--quiet", "sync_wb_reviews", service="scheduler")
+            assert code in {0, 75}, said
+            return True
+
+        eventually(ran, LONG)
+
+    def lost_none_of(self, before: dict[str, str]) -> bool:
+        after = self.finished_runs()
+        assert {run: after.get(run) for run in before} == before
+        return True
+
+    def was_killed_for_its_memory(self, container: str) -> bool:
+        """Whether the engine says that the kernel killed a process of the container."""
+        this = ("--filter=event=oom", f"--filter=container={container}")
+        return bool(self.engine.docker("events", "--since=1h", "--until=0s", *this))
 
 
 @pytest.fixture(scope="session")
@@ -119,16 +158,15 @@ def settled(stack: Stack) -> Iterator[Stack]:
 
 @pytest.fixture
 def volume(stack: Stack) -> Iterator[Callable[[str], str]]:
-    """Makes a volume that belongs to the given user. Returns its name."""
+    """Makes a volume by a script of the shell, which root runs in it. Returns its name."""
     made = []
 
-    def make(owner: str) -> str:
+    def make(script: str) -> str:
         name = stack.engine.docker("volume", "create").strip()
         made.append(name)
-        mount = f"--volume={name}:/var/lib/sovani"
+        options = ("--user=0", f"--volume={name}:/volume", "--workdir=/volume", "--entrypoint=sh")
         # An empty volume would get the owner that the directory has in the image, at each start.
-        script = f"touch /var/lib/sovani/file && chown -R {owner} /var/lib/sovani"
-        code, said = stack.once("--user=0", mount, "--entrypoint=sh", stack.image, "-c", script)
+        code, said = stack.once(*options, stack.image, "-c", f"touch file && {script}")
         assert code == 0, said
         return name
 

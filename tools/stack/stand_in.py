@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Stands in for Tempo, Loki or Grafana in a container: it answers to health checks and keeps the OTLP that it receives. It is none of them.
 
-`GET /stand-in/count?hex=0af7…` returns how many of the kept requests contain these bytes, such as a trace id.
+`GET /stand-in/count?hex=0af7…` returns how many of the kept requests contain these bytes, such as a trace id. After
+`GET /stand-in/respond?status=401` it refuses what it receives by this status, until it is 200 again.
 """
 
 import gzip
@@ -29,6 +30,8 @@ class Kept:
         self._bodies: list[bytes] = []
         self._size = 0
         self.dropped = 0
+        self.status = 200
+        """Of the response to what is received."""
 
     def add(self, body: bytes) -> None:
         with self._lock:
@@ -51,8 +54,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        if url.path == "/stand-in/count":
-            part = bytes.fromhex(parse_qs(url.query).get("hex", [""])[0])
+        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        if url.path == "/stand-in/respond":
+            KEPT.status = int(asked["status"])
+            self._answer(200, {"status": KEPT.status})
+        elif url.path == "/stand-in/count":
+            part = bytes.fromhex(asked.get("hex", ""))
             self._answer(200, {"count": KEPT.count(part), "dropped": KEPT.dropped})
         else:
             self._answer(200, {"database": "ok", "stand_in": True})
@@ -66,6 +73,9 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(413, {})
             return
         body = self.rfile.read(size)
+        if KEPT.status != 200:  # noqa: PLR2004  # HTTP
+            self._answer(KEPT.status, {})
+            return
         KEPT.add(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
         self._answer(200, None)
 

@@ -1,0 +1,110 @@
+"""Containers under load, without memory, and before stores that refuse."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack.conftest import LONG, Stack
+from tests.support.processes import eventually
+from tools.stack.project import OPS_TOKEN
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
+REFUSED = {"otlp_http/loki": 401, "otlp_http/tempo": 413}
+SECONDS = 30
+LOAD = """
+import collections, http.client, json, re, sys, threading, time
+host, seconds, token = sys.argv[1:]
+paths = ("/jobs/status?limit=1000", "/api/v1/reviews?limit=100", "/healthz", "/metrics", "/jobs", "/openapi.json")
+statuses, memory, cpu = collections.Counter(), [], []
+end = time.monotonic() + float(seconds)
+
+def number(name, page):
+    return float(re.search(rf"^{name}(?:{{[^}}]*}})? (\\S+)$", page, re.MULTILINE).group(1))
+
+def ask():
+    connection = http.client.HTTPConnection(host, 8080, timeout=60)
+    while time.monotonic() < end:
+        for path in paths:
+            connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+            response = connection.getresponse()
+            page = response.read().decode()
+            statuses[response.status] += 1
+            if path == "/metrics":
+                memory.append(number("system_memory_utilization", page))
+                cpu.append((time.monotonic(), number("process_cpu_seconds_total", page)))
+
+clients = [threading.Thread(target=ask) for _ in range(8)]
+for client in clients: client.start()
+for client in clients: client.join()
+(began, first), (ended, last) = min(cpu), max(cpu)
+print(json.dumps({"statuses": statuses, "memory": max(memory), "cpus": (last - first) / (ended - began)}))
+"""
+HOG = "import time; kept = b'x' * (60 << 20); time.sleep(600)"
+"""Several of them take more than the container may have. None is as large as the service, which the kernel therefore ends."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def refused(stack: Stack) -> Iterator[None]:
+    """Both stores refuse during all tests of this file: the alert comes after more than a minute, in which the others run."""
+    for (store, port), status in zip((("loki", 3100), ("tempo", 3200)), REFUSED.values(), strict=True):
+        stack.let_respond(store, port, status)
+    stack.run_a_job()
+    yield
+    for store, port in (("loki", 3100), ("tempo", 3200)):
+        stack.let_respond(store, port, 200)
+
+
+@pytest.mark.parametrize(("service", "memory", "cpus"), [("sovani", 1024, 2.0), ("scheduler", 512, 1.0)])
+def test_the_limits_hold(settled: Stack, service: str, memory: int, cpus: float):
+    """As the kernel has them: what is over the limit is ended, and the service goes on."""
+    limits = settled.project.container(service)["HostConfig"]
+
+    assert (limits["Memory"], limits["NanoCpus"], limits["ReadonlyRootfs"]) == (memory << 20, cpus * 10**9, True)
+    script = f"kept = bytearray({memory + 256} << 20); kept[::4096] = b'x' * len(kept[::4096])"
+    done = settled.project.tried("exec", "--no-TTY", service, "python", "-c", script)
+    assert done.returncode == 137
+
+
+def test_half_a_gigabyte_and_one_processor_are_enough_under_load(settled: Stack, capsys: pytest.CaptureFixture[str]):
+    before = settled.project.container("scheduler")
+
+    arguments = ("python", "-c", LOAD, "scheduler", str(SECONDS), OPS_TOKEN)
+    seen = json.loads(settled.project.compose("exec", "--no-TTY", "sandbox", *arguments))
+
+    with capsys.disabled():
+        print(f"\nunder load: {seen}")  # noqa: T201  # to read
+    after = settled.project.container("scheduler")
+    assert (after["RestartCount"], after["State"]["Health"]["Status"]) == (before["RestartCount"], "healthy")
+    assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
+    assert seen["statuses"].keys() == {"200"}
+    assert seen["memory"] < 0.9  # from there on an alert fires
+    assert seen["cpus"] < 1.2
+
+
+def test_the_scheduler_is_killed_for_its_memory_and_docker_says_so_and_starts_it_again(settled: Stack):
+    container, runs = settled.project.container("scheduler"), settled.finished_runs()
+
+    def killed() -> bool:
+        settled.project.tried("exec", "--no-TTY", "--detach", "scheduler", "python", "-c", HOG)
+        return bool(settled.project.container("scheduler")["RestartCount"] > container["RestartCount"])
+
+    eventually(killed, LONG)
+    assert settled.was_killed_for_its_memory(container["Id"])
+    eventually(settled.all_well, LONG)
+    eventually(lambda: settled.lost_none_of(runs), LONG)
+
+
+@pytest.mark.parametrize(("exporter", "status"), REFUSED.items())
+def test_a_store_that_refuses_is_named_by_the_log_of_the_collector_and_by_an_alert(
+    stack: Stack, exporter: str, status: int
+):
+    def said() -> list[str]:
+        return [
+            line for line in stack.logs("otel-collector") if exporter in line and f"HTTP Status Code {status}" in line
+        ]
+
+    store = exporter.removeprefix("otlp_http/")
+    assert all(f"http://{store}:" in line for line in eventually(said, LONG))
+    alert = f'ALERTS{{alertname="CollectorGivesUp",alertstate="firing",exporter="{exporter}",reason="refused"}}'
+    eventually(lambda: stack.query(alert), LONG)
