@@ -66,7 +66,6 @@ ALERT_CHANNEL_UP: Final = "alert.channel.up"
 TELEGRAM_UPDATES: Final = "telegram.updates"
 ALERT_ACKNOWLEDGE: Final = "alert.acknowledge.duration"
 ALERT_RESOLVE: Final = "alert.resolve.duration"
-TELEGRAM_UPDATES: Final = "telegram.updates"
 
 # Attributes ------------------------------------------------------------------------------------------------------
 HTTP_METHOD: Final = "http.request.method"

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "e3a7c05d9b12"
-down_revision = "c4f19e6a2b73"
+down_revision = "d41f7c9a0e52"
 branch_labels = None
 depends_on = None
 

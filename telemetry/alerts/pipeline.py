@@ -1,6 +1,5 @@
 """Composes the alert pipeline of a process: intake, outbox, rules, dispatch and channels."""
 
-import socket
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence

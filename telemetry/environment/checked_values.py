@@ -72,13 +72,6 @@ def duration(value: object) -> object:
     return float(seconds)
 
 
-def user_ids(text: str) -> str:
-    """Numbers of Telegram's users, with commas between them."""
-    if not _USER_IDS.fullmatch(text):
-        raise ValueError("not a list of numbers")
-    return text
-
-
 def checked_profile_server(address: str) -> str:
     """The address of a Pyroscope server.
 
