@@ -176,5 +176,6 @@ def _require_apprise(variable: str, urls: list[str]) -> None:
 
 
 def without_channels() -> dict[str, object]:
-    """The values with which alerts go to no channel of these settings, whatever the environment has."""
-    return {name: field.default for name, field in ChannelSettings.model_fields.items()}
+    """The values with which alerts go to no channel but Telegram, whatever the environment has."""
+    fields = ChannelSettings.model_fields
+    return {name: fields[name].default for name in fields.keys() - TelegramSettings.model_fields.keys()}
