@@ -36,7 +36,7 @@ SERVICE_COMPONENT: Final = "service"
 
 COMPONENTS: Final = frozenset(
     {"alerts", "app", "database", "http", "resources", "sandbox", "telemetry", "workers"}
-    | {SCHEDULER_COMPONENT, SERVICE_COMPONENT, *MARKETPLACES, OPENAI}
+    | {SCHEDULER_COMPONENT, SERVICE_COMPONENT, *MARKETPLACES, OPENAI, TELEGRAM}
 )
 """The components of the service's alerts. A log record at ERROR without one has the top package of its logger."""
 

@@ -23,7 +23,15 @@ CHANGING = {
     "/jobs/{job_name}/pause",
     "/jobs/{job_name}/resume",
 }
-CLOSED = DOCUMENTATION | {"/alerts", "/metrics", "/jobs", "/jobs/status", "/jobs/stats/{job_name}", "/sources"}
+CLOSED = DOCUMENTATION | {
+    "/alerts",
+    "/costs",
+    "/metrics",
+    "/jobs",
+    "/jobs/status",
+    "/jobs/stats/{job_name}",
+    "/sources",
+}
 REFUSED = "This needs the header Authorization: Bearer and the service's OPS_TOKEN."
 
 

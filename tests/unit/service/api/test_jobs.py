@@ -39,6 +39,8 @@ COLUMNS = [
     "slowest_child_seconds",
     "first_error",
     "overdue_stack",
+    "cpu_seconds",
+    "cost_usd",
     "delay_seconds",
 ]
 THE_CONTRACTS = [
