@@ -1,6 +1,5 @@
 """The ledger of this process: what each job and route has used, and the rest as idle time."""
 
-import os
 import threading
 from time import monotonic, process_time
 from typing import Final
@@ -10,6 +9,7 @@ import psutil
 from telemetry.costs import account
 from telemetry.costs.account import PENDING, CostTotal
 from telemetry.costs.prices import CPU, MEMORY, OPENAI, STORAGE
+from telemetry.processes import forks
 
 JOB: Final = "job"
 ROUTE: Final = "route"
@@ -28,7 +28,7 @@ UsageKey = tuple[str, str, str]
 """Resource, kind and name."""
 
 
-class CostLedger:
+class CostLedger(forks.ForkAware):
     """The totals by kind and name. They never fall."""
 
     def __init__(self) -> None:
@@ -86,4 +86,4 @@ class CostLedger:
 
 
 LEDGER: Final = CostLedger()
-os.register_at_fork(after_in_child=LEDGER.restart_in_child)
+forks.register(LEDGER)

@@ -30,7 +30,7 @@ class IncidentIo(UnprobedService):
 
     def __init__(self, url: str, token: SecretStr) -> None:
         self.url = url
-        self._token = token
+        self._bearer = token
 
     def render(self, event: IncidentEvent) -> HttpCall:
         body = {
@@ -42,7 +42,7 @@ class IncidentIo(UnprobedService):
         }
         if url := link(event):
             body["source_url"] = url
-        return HttpCall("POST", self.url, {"authorization": f"Bearer {self._token.get_secret_value()}"}, {"json": body})
+        return HttpCall("POST", self.url, {"authorization": f"Bearer {self._bearer.get_secret_value()}"}, {"json": body})
 
     def read(self, _event: IncidentEvent, response: BoundedResponse) -> str:
         if response.status == TOO_MANY_REQUESTS and (seconds := _wait(response)) is not None:

@@ -42,14 +42,14 @@ class Ntfy:
     def __init__(self, url: str, topic: SecretStr, token: SecretStr | None = None) -> None:
         self.url = url
         self._topic = topic
-        self._token = token
+        self._bearer = token
 
     @property
     def probe(self) -> HttpCall:
         return HttpCall("GET", f"{self.url.rstrip('/')}/v1/health", self._headers())
 
     def _headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._token.get_secret_value()}"} if self._token else {}
+        return {"authorization": f"Bearer {self._bearer.get_secret_value()}"} if self._bearer else {}
 
     def render(self, event: IncidentEvent) -> HttpCall:
         level = event.incident.level

@@ -40,7 +40,7 @@ class Slack:
 
     def __init__(self, token: SecretStr, channel: str, url: str = "https://slack.com/api") -> None:
         self.url = url
-        self._token = token
+        self._bearer = token
         self._channel = channel
 
     @property
@@ -66,7 +66,7 @@ class Slack:
 
     def _call(self, method: str, body: Mapping[str, Any]) -> HttpCall:
         headers = {
-            "authorization": f"Bearer {self._token.get_secret_value()}",
+            "authorization": f"Bearer {self._bearer.get_secret_value()}",
             "content-type": "application/json; charset=utf-8",
         }
         return HttpCall("POST", f"{self.url.rstrip('/')}/{method}", headers, {"json": dict(body)})

@@ -141,6 +141,8 @@ def test_every_column_of_a_run_is_told(client, write):
         "slowest_child_seconds": None,
         "first_error": None,
         "overdue_stack": None,
+        "cpu_seconds": None,
+        "cost_usd": None,
         "delay_seconds": 0.0,
     }
 
