@@ -42,7 +42,9 @@ class IncidentIo(UnprobedService):
         }
         if url := link(event):
             body["source_url"] = url
-        return HttpCall("POST", self.url, {"authorization": f"Bearer {self._bearer.get_secret_value()}"}, {"json": body})
+        return HttpCall(
+            "POST", self.url, {"authorization": f"Bearer {self._bearer.get_secret_value()}"}, {"json": body}
+        )
 
     def read(self, _event: IncidentEvent, response: BoundedResponse) -> str:
         if response.status == TOO_MANY_REQUESTS and (seconds := _wait(response)) is not None:
