@@ -14,12 +14,13 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, form
 from opentelemetry.util.types import AttributeValue
 
 from telemetry import semconv
+from telemetry.costs import OTHER
 from telemetry.costs.prices import Prices
 from telemetry.costs.run_cost import RunCost
 from telemetry.failsafe import failsafe
 from telemetry.jobs.metadata import to_attribute
 from telemetry.jobs.outcome import error_message, outcome_of, status_of
-from telemetry.jobs.run import SPAN_NAME
+from telemetry.jobs.run import SPAN_NAME, shown_name
 from telemetry.sdk.given_attributes import NOTHING, give, take
 
 
@@ -59,7 +60,7 @@ class JobSpan:
         self._run = run
         self._options = options
         self._prices = prices
-        self.cost = RunCost(run.job_name)
+        self.cost = RunCost(_cost_name(run.job_name))
         self._span: Span = trace.INVALID_SPAN
         self._result: Mapping[str, AttributeValue] = NOTHING
         self._outer_context: context.Context | None = None
@@ -147,3 +148,8 @@ class JobSpan:
         give(span_id, self._result)
         self._span.end(end_time)
         take(span_id)
+
+
+def _cost_name(name: object) -> str:
+    """A name that is no text is shared with others of the kind."""
+    return shown_name(name) if isinstance(name, str) else OTHER

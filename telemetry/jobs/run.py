@@ -144,7 +144,12 @@ def _job_name(name: str, span_name: str) -> str:
     """The whole name of the job. A length limit may have cut the attribute, but not the name of the span, which contains it."""
     suffix = span_name.removeprefix(SPAN_NAME + name)
     whole = name + suffix if suffix != span_name and not suffix[:1].isspace() else name
-    return without_surrogates(redact(whole))[:MAX_NAME_LENGTH]
+    return shown_name(whole)
+
+
+def shown_name(name: str) -> str:
+    """The name of a job as it is kept."""
+    return without_surrogates(redact(name))[:MAX_NAME_LENGTH]
 
 
 def _timestamp(nanoseconds: int | None) -> datetime:

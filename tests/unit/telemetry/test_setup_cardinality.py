@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from telemetry.build import build
+from telemetry.costs import KINDS, cost_ledger
 from telemetry.jobs import monitor_job
 from telemetry.settings import TelemetrySettings
 from tests.support.processes import eventually
@@ -57,7 +58,9 @@ def test_kinds_of_errors_without_end_are_bounded_and_each_is_counted(telemetry):
 
 
 @pytest.mark.e2e
-def test_made_up_names_cost_no_memory_once_the_limit_is_reached(telemetry):
+def test_made_up_names_cost_no_memory_once_the_limit_is_reached(telemetry, monkeypatch):
+    monkeypatch.setattr(cost_ledger, "MAX_NAMES", LIMIT // len(KINDS))
+
     def held(number):
         run_jobs(number)
         eventually(lambda: telemetry.jobs.recorder.size == 0)
