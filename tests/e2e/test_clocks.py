@@ -175,8 +175,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
     programs.kill()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(("database", "workers"), [("sqlite", 1), ("postgresql", 2)])
 @pytest.mark.parametrize("begins", [HOUR, -HOUR, None], ids=["back", "forward", "from 1970"])
 def test_after_the_clock_was_set_jobs_run_and_alerts_are_told_and_nothing_is_invented(
     world, database, workers, begins, capsys
