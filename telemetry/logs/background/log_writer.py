@@ -42,13 +42,16 @@ class LogWriter:
 
     def accepts(self, record: logging.LogRecord) -> bool:
         """Whether one of the handlers takes the record. Their filters run here, in the caller."""
-        return any(record.levelno >= handler.level and handler.filter(record) for handler in self.handlers)
+        handlers = () if self._is_detached else self.handlers
+        return any(record.levelno >= handler.level and handler.filter(record) for handler in handlers)
 
     def submit(self, record: logging.LogRecord) -> Receipt | None:
         """Queue a copied record. Returns None if the queue is full, or nothing is to be written any more."""
         units = 1 + size_of(record) // UNIT_CHARACTERS
         limit = CAPACITY if record.levelno >= logging.ERROR else CAPACITY - RESERVED_FOR_ERRORS
-        if self._is_detached or self.worker.size + units > limit:
+        if self._is_detached:
+            return None
+        if self.worker.size + units > limit:
             self.dropped += 1
             return None
         if self._is_closed:
