@@ -47,12 +47,13 @@ def test_an_incident_is_opened_once_and_resolved_once(each):
 
 
 def test_a_step_that_is_sent_again_opens_nothing(each):
-    if each.channel.name == "slack":
-        pytest.skip("Slack has no key: a message whose delivery is doubtful may be there twice.")
+    """Slack has no key: there a message whose delivery is doubtful may be there twice."""
     for _ in range(3):
         each.channel.deliver(event(OPEN))
 
-    assert [kept.times_opened for kept in each.service.kept.values()] == [1]
+    assert [kept.times_opened for kept in each.service.kept.values()] == (
+        [1, 1, 1] if each.channel.name == "slack" else [1]
+    )
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS)
