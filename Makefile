@@ -51,8 +51,11 @@ $(VENV)/.docs: requirements-docs.lock $(VENV)/.dev
 run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080 (PYTHON=python3.12 for another Python)
 	@exec $(BIN)/python -m service serve
 
+# A process of the tests that crashes ends the run: pytest-xdist 3.8 would wait for its tests for ever.
+PARALLEL := --max-worker-restart=0
+
 test: $(VENV)/.dev ## the whole test suite, PostgreSQL included
-	@$(BIN)/python -m pytest -m "not e2e and not stack" -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not e2e and not stack" -n 4 --dist loadfile --no-loadscope-reorder $(PARALLEL)
 
 check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation, known vulnerabilities of what the lock names
 	$(BIN)/ruff check .
@@ -82,7 +85,7 @@ reference: $(VENV)/.dev ## write the pages of docs/reference that are made from 
 	@$(BIN)/python -m tests.support.signal_reference
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager, Collector and Chromium, and the long ones: faults, kills, ticks
-	@$(BIN)/python -m pytest -m "e2e and not stores" -n 3 --dist loadgroup --durations 15
+	@$(BIN)/python -m pytest -m "e2e and not stores" -n 3 --dist loadgroup $(PARALLEL) --durations 15
 
 e2e-stores: $(VENV)/.dev ## the Collector before the real VictoriaLogs, Jaeger and Prometheus, each killed in turn (needs make stores)
 	@$(BIN)/python -m pytest -m stores --durations 15
