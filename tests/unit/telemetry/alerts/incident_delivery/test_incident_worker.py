@@ -27,9 +27,15 @@ class HangingPager(Pager):
 
 
 @pytest.fixture
-def outbox(tmp_path):
+def outbox(tmp_path, measured):
+    """Closed when no thread of the worker is left: a thread that was given up would open it again."""
+    before = set(threading.enumerate())
     outbox = Outbox(tmp_path / OUTBOX_FILE)
     yield outbox
+    for thread in set(threading.enumerate()) - before:
+        if thread.name != "metrics-callback":
+            thread.join(HANG)
+            assert not thread.is_alive()
     outbox.close()
 
 
