@@ -128,10 +128,21 @@ def _include_routers(app: FastAPI) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.runtime
+    unclean_stops = service.telemetry.alerts.unclean_stops
+
+    def stop() -> None:
+        service.stop_signal.set()
+        unclean_stops.announce_stop()
+
+    def stop_orphaned() -> None:
+        unclean_stops.keep()
+        service.limit_grace()
+
     profiler = ContinuousProfiler(
         service.settings.pyroscope_server_address, service.telemetry.tracer_provider, role="server"
     )
-    with stopping_on_signals(service.stop_signal.set), ParentWatch(service.limit_grace, service.stop), profiler:
+    with stopping_on_signals(stop), ParentWatch(stop_orphaned, service.stop), profiler:
+        unclean_stops.begin()
         service.start()
         await asyncio.to_thread(service.telemetry.serve)
         try:
