@@ -57,12 +57,13 @@ class UncleanStopWatch(forks.ForkAware):
         self._wake.acquire()
         self._thread: threading.Thread | None = None
         self._is_stopping, self._is_orphaned = False, False
-        self._started, self._started_at = 0.0, 0.0
+        self._started, self._started_at, self._parent = 0.0, 0.0, 0
 
     def begin(self) -> None:
         """Report what was killed before, and mark this process as one that serves. More than once is harmless."""
         if self._is_on and self._thread is None and not self._is_stopping:
             self._started, self._started_at = time.monotonic(), time.time()
+            self._parent = os.getppid()  # later it may be that of an orphan
             self._thread = start_daemon(self._run, "run-marker")
 
     def announce_stop(self) -> None:
@@ -107,7 +108,7 @@ class UncleanStopWatch(forks.ForkAware):
         used, oom = self._read_memory(), self._read_oom_kills()
         keeper = self._registry.keeper
         if not keeper and multiprocessing.parent_process() is not None:
-            keeper = f"{boot_id()}-{name_of(os.getppid())}"
+            keeper = f"{boot_id()}-{name_of(self._parent)}"
         return RunMarker(
             id=self._registry.id,
             group=self._registry.group,
@@ -115,7 +116,7 @@ class UncleanStopWatch(forks.ForkAware):
             host=socket.gethostname(),
             boot=boot_id(),
             pid=os.getpid(),
-            parent=os.getppid() if keeper else 0,
+            parent=self._parent if keeper else 0,
             started=self._started,
             seen=time.monotonic(),
             started_at=self._started_at,
@@ -128,10 +129,12 @@ class UncleanStopWatch(forks.ForkAware):
         )
 
     def _forget_replaced(self) -> None:
-        """Remove the markers of killed workers of this service, which goes on."""
-        if markers := [each for each in self._markers.read() if each.group and each.group == self._registry.group]:
+        """Remove the markers of killed workers of this service, which goes on, or was told to stop."""
+        group = self._registry.group
+        if group and not self._is_orphaned:
+            others = [each.id for each in self._markers.read() if each.group == group and not each.is_orphaned]
             live = self._registry.live_ids()
-            self._markers.remove(each.id for each in markers if each.id not in live)
+            self._markers.remove(each for each in others if each not in live)
 
     def _report_killed(self) -> None:
         """One process at a time. The report comes first: if this process is killed in between, the next one repeats it."""
