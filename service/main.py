@@ -130,10 +130,6 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.runtime
     unclean_stops = service.telemetry.alerts.unclean_stops
 
-    def stop() -> None:
-        service.stop_signal.set()
-        unclean_stops.announce_stop()
-
     def stop_orphaned() -> None:
         unclean_stops.keep()
         service.limit_grace()
@@ -141,7 +137,12 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     profiler = ContinuousProfiler(
         service.settings.pyroscope_server_address, service.telemetry.tracer_provider, role="server"
     )
-    with stopping_on_signals(stop), ParentWatch(stop_orphaned, service.stop), profiler:
+    with (
+        stopping_on_signals(service.stop_signal.set),
+        unclean_stops.noticing_stop_signals(),
+        ParentWatch(stop_orphaned, service.stop),
+        profiler,
+    ):
         unclean_stops.begin()
         service.start()
         await asyncio.to_thread(service.telemetry.serve)

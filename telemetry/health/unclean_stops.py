@@ -4,17 +4,19 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from typing import Final
 
 from telemetry import semconv
 from telemetry.durations import format_timestamp
 from telemetry.environment.runbook import RunbookSection
 from telemetry.failsafe import failsafe
+from telemetry.health.lifecycle import STOP_SIGNALS, stopping_on_signals
 from telemetry.health.memory import OomKills, memory, oom_kills
 from telemetry.health.usage import Usage
 from telemetry.processes import forks
@@ -71,6 +73,10 @@ class UncleanStopWatch(forks.ForkAware):
         self._is_stopping = True
         with suppress(RuntimeError):  # released already
             self._wake.release()
+
+    def noticing_stop_signals(self) -> AbstractContextManager[None]:
+        """For the time in which this process serves. SIGQUIT is how gunicorn stops workers at once: they clean nothing up."""
+        return stopping_on_signals(self.announce_stop, (*STOP_SIGNALS, signal.SIGQUIT))
 
     def keep(self) -> None:
         """The process stops because its parent was killed: the next start reports that."""

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -73,8 +73,8 @@ class RunMarker:
         """Decode what `encode` made; None for anything else. Fields that this version does not know are ignored."""
         try:
             values = json.loads(data)
-            known = {each.name: type(each.default) for each in fields(cls)}
-            return cls(**{name: of(values[name]) for name, of in known.items() if name in values})
+            defaults = asdict(cls())
+            return cls(**{name: type(value)(values[name]) for name, value in defaults.items() if name in values})
         except (ValueError, TypeError, AttributeError):
             return None
 

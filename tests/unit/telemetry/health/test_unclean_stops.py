@@ -4,6 +4,7 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import time
 
 import pytest
@@ -130,6 +131,21 @@ def test_a_process_that_is_told_to_stop_is_killed_without_a_report(processes, tm
     watch._registry.release()
     begin(processes())
     assert alerts(caplog) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_stop_signal_is_an_orderly_stop_also_for_a_server_that_does_not_clean_up(processes, tmp_path, number):
+    received: list[int] = []
+    former = signal.signal(number, lambda *_: received.append(1))
+    watch = begin(processes())
+    try:
+        with watch.noticing_stop_signals():
+            os.kill(os.getpid(), number)
+            eventually(lambda: not marked(tmp_path))
+    finally:
+        signal.signal(number, former)
+
+    assert received == [1]
 
 
 def test_workers_whose_parent_is_killed_stop_in_order_and_are_reported(processes, tmp_path, caplog):
