@@ -34,6 +34,7 @@ _STOP_SECONDS: Final = 1.0
 _MAX_PIDS: Final = 10
 _LOCK: Final = "examination"
 _COMPONENT: Final = "app"
+_ADVICE: Final = "Raise the memory limit, or use fewer workers."
 _log = logging.getLogger(__name__)
 
 
@@ -192,10 +193,11 @@ def _cause(last: RunMarker, oom: OomKills) -> str:
     if last.boot != boot_id():
         return "Look for a crash or a loss of power in the log of the machine."
     if number := oom.since(OomKills(last.oom_group, last.oom_kills)):
-        return f"The kernel has killed for memory since then: {number}. Raise the memory limit, or use fewer workers."
+        what = "a process" if number == 1 else f"{number} processes"
+        return f"The kernel has killed {what} of its container for memory since then. {_ADVICE}"
     if _memory(last).percent >= SCARCE_MEMORY_PERCENT:
-        return "It may have been out of memory. Raise the memory limit, or use fewer workers."
-    return "Look in the kernel's log and in that of the supervisor for who killed it: its memory was not scarce when it was last seen."
+        return f"It may have been out of memory. {_ADVICE}"
+    return "Its memory was not scarce when it was last seen. Find in the log of the kernel or of the supervisor what killed it."
 
 
 def _memory(marker: RunMarker) -> Usage:

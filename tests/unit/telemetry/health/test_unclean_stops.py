@@ -300,11 +300,12 @@ def test_of_many_processes_the_first_are_named(caplog):
 @pytest.mark.parametrize(
     ("about", "oom", "cause"),
     [
-        ({}, OomKills("c:1", 2), "The kernel has killed for memory since then: 2."),
-        ({"oom_kills": 2}, OomKills("c:1", 2), "its memory was not scarce"),
-        ({"oom_group": "c:7"}, OomKills("c:1", 2), "its memory was not scarce"),
-        ({"oom_group": ""}, OomKills(), "its memory was not scarce"),
-        ({"memory_used": GB * 89 // 100}, OomKills("c:1"), "its memory was not scarce"),
+        ({}, OomKills("c:1", 2), "The kernel has killed 2 processes of its container for memory"),
+        ({"oom_kills": 1}, OomKills("c:1", 2), "The kernel has killed a process of its container for memory"),
+        ({"oom_kills": 2}, OomKills("c:1", 2), "Its memory was not scarce"),
+        ({"oom_group": "c:7"}, OomKills("c:1", 2), "Its memory was not scarce"),
+        ({"oom_group": ""}, OomKills(), "Its memory was not scarce"),
+        ({"memory_used": GB * 89 // 100}, OomKills("c:1"), "Its memory was not scarce"),
         ({"memory_used": GB * 90 // 100}, OomKills("c:1"), "It may have been out of memory."),
         ({"boot": "earlier", "memory_used": GB}, OomKills("c:1", 9), "a crash or a loss of power"),
     ],
