@@ -128,10 +128,22 @@ def _include_routers(app: FastAPI) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.runtime
+    unclean_stops = service.telemetry.alerts.unclean_stops
+
+    def stop_orphaned() -> None:
+        unclean_stops.keep()
+        service.limit_grace()
+
     profiler = ContinuousProfiler(
         service.settings.pyroscope_server_address, service.telemetry.tracer_provider, role="server"
     )
-    with stopping_on_signals(service.stop_signal.set), ParentWatch(service.limit_grace, service.stop), profiler:
+    with (
+        stopping_on_signals(service.stop_signal.set),
+        unclean_stops.noticing_stop_signals(),
+        ParentWatch(stop_orphaned, service.stop),
+        profiler,
+    ):
+        unclean_stops.begin()
         service.start()
         await asyncio.to_thread(service.telemetry.serve)
         try:

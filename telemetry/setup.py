@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -168,12 +168,13 @@ def _live_with(app: FastAPI, untraced_paths: tuple[str, ...]) -> None:
     @asynccontextmanager
     async def lifespan(application: Any) -> AsyncGenerator[Any]:
         _resume(app, untraced_paths)
-        try:
-            await asyncio.to_thread(_serve)
-            async with inner(application) as state:
-                yield state
-        finally:
-            await _shutdown_in_thread()
+        with nullcontext() if _active is None else _active.alerts.unclean_stops.noticing_stop_signals():
+            try:
+                await asyncio.to_thread(_serve)
+                async with inner(application) as state:
+                    yield state
+            finally:
+                await _shutdown_in_thread()
 
     setattr(lifespan, _SHUTS_DOWN, True)
     app.router.lifespan_context = lifespan

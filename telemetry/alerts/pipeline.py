@@ -44,6 +44,7 @@ from telemetry.failsafe import failsafe
 from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
+from telemetry.health.unclean_stops import UncleanStopWatch
 from telemetry.jobs.statistics.failure_streaks import FailureStreaks
 from telemetry.jobs.store.failure_alerts import FailureClaims
 from telemetry.jobs.store.tables import JobRunRow, TableCheck
@@ -92,6 +93,7 @@ class AlertPipeline:
         context: PipelineContext,
     ) -> None:
         self.is_on, self._clock = settings.telemetry_alerts, context.clock
+        self.unclean_stops = UncleanStopWatch(registry, self.is_on, resources.memory_usage)
         self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
@@ -171,11 +173,14 @@ class AlertPipeline:
             self._evaluation.start()
 
     def serve(self) -> None:
-        """Read the commands of operators as well: this process stays. More than once is harmless."""
+        """Read the commands of operators as well, and note that this process serves. More than once is harmless."""
+        self.unclean_stops.begin()
         if self.operator_bot is not None:
             self.operator_bot.start()
 
     def stop_serving(self) -> None:
+        """The process stops in order."""
+        self.unclean_stops.end()
         if self.operator_bot is not None:
             self.operator_bot.stop()
 

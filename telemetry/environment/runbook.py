@@ -24,6 +24,7 @@ class RunbookSection(StrEnum):
     PROGRAM_ENDS = "message-the-program-ends"
     REQUEST_CRASHED = "message-a-request-crashed"
     RUNS_LOST = "message-runs-marked-as-lost"
+    SERVICE_KILLED = "message-the-service-was-killed"
     TELEGRAM_STRANGER = "message-a-person-who-may-not-use-the-telegram-bot"
     THREAD_ENDED = "message-a-thread-ended"
     UNRAISABLE = "message-exception-ignored"

@@ -2,14 +2,15 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Literal
+from typing import Final, Literal
 
 from telemetry.error_text import CheckFailed
 
 Phase = Literal["starting", "ready", "stopping"]
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Lifecycle:
@@ -40,18 +41,19 @@ class Lifecycle:
 
 
 @contextmanager
-def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+def stopping_on_signals(stop: Callable[[], None], numbers: Iterable[signal.Signals] = STOP_SIGNALS) -> Iterator[None]:
     """Call `stop` the moment that SIGTERM or SIGINT arrives, then the previous handler.
 
     A server acts on the signals later, after its open requests. Outside the main thread this does nothing.
 
     Args:
         stop: called by a signal handler, so it must not take a lock: that can deadlock.
+        numbers: the signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    restore = [_chain_handler(stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
+    restore = [_chain_handler(stop, number) for number in numbers]
     try:
         yield
     finally:

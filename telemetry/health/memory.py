@@ -1,6 +1,7 @@
 """Measures the used memory of the container (limit of its cgroup, v2 or v1), or of the machine if there is no limit."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -22,6 +23,7 @@ class _Hierarchy:
         limit: the file of the limit. Without one it has the word `max` (v2), or a number over that of any machine (v1).
         current: the file of what is used.
         inactive: the row of the inactive page cache in `memory.stat`, with the groups inside.
+        events: the file with a row `oom_kill`: how many processes the kernel has killed for the memory of the group.
     """
 
     top: str
@@ -29,12 +31,18 @@ class _Hierarchy:
     limit: str
     current: str
     inactive: str
+    events: str
 
 
 _HIERARCHIES: Final = (
-    _Hierarchy("sys/fs/cgroup", "", "memory.max", "memory.current", "inactive_file"),
+    _Hierarchy("sys/fs/cgroup", "", "memory.max", "memory.current", "inactive_file", "memory.events"),
     _Hierarchy(
-        "sys/fs/cgroup/memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+        "sys/fs/cgroup/memory",
+        "memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+        "memory.oom_control",
     ),
 )
 
@@ -49,6 +57,29 @@ def memory(root: Path = ROOT) -> Usage:
         if 0 < usage.total < machine.total
     ]
     return max(limited, key=lambda usage: usage.share, default=Usage(machine.total - machine.available, machine.total))
+
+
+@dataclass(frozen=True, slots=True)
+class OomKills:
+    """How many processes the kernel has killed for the memory of a control group. A new container has a new group."""
+
+    group: str = ""
+    count: int = 0
+
+    def since(self, earlier: "OomKills") -> int:
+        """How many it has killed since; 0 if that was another group, of which nothing is known any more."""
+        return max(0, self.count - earlier.count) if self.group and self.group == earlier.group else 0
+
+
+def oom_kills(root: Path = ROOT) -> OomKills:
+    """Read the counter of the control group of this process; empty where the system has none."""
+    for hierarchy in _HIERARCHIES:
+        for group in _groups(root, hierarchy):
+            with suppress(OSError, ValueError):  # as in `_container_usages`
+                rows = dict(line.split(maxsplit=1) for line in (group / hierarchy.events).read_text().splitlines())
+                if "oom_kill" in rows:
+                    return OomKills(f"{group}:{group.stat().st_ino}", int(rows["oom_kill"]))
+    return OomKills()
 
 
 def _container_usages(root: Path, hierarchy: _Hierarchy) -> Iterator[Usage]:

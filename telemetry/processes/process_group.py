@@ -53,7 +53,7 @@ def find_group(given_name: str | None, *, may_be_inherited: bool) -> ProcessGrou
             raise
         sockets = []
     inherited = _inherited(sockets, may_be_inherited=may_be_inherited)
-    keeper = f"{_boot()}-{name_of(os.getppid())}" if inherited else ""
+    keeper = f"{boot_id()}-{name_of(os.getppid())}" if inherited else ""
     name = f"named-{given_name}" if given_name else _name_by_sockets(sockets, inherited)
     return ProcessGroup(name, keeper) if name else None
 
@@ -61,14 +61,21 @@ def find_group(given_name: str | None, *, may_be_inherited: bool) -> ProcessGrou
 def _name_by_sockets(sockets: list[ServerSocket], inherited: list[ServerSocket]) -> str:
     addresses = [each.address for each in sockets if each.is_reusable and (each.is_listening or each in inherited)]
     if addresses:
-        return f"port-{_digest(_boot(), _network(), str(os.geteuid()), min(addresses))}"
-    return f"socket-{_digest(_boot(), str(min(each.inode for each in inherited)))}" if inherited else ""
+        return f"port-{_digest(boot_id(), _network(), str(os.geteuid()), min(addresses))}"
+    return f"socket-{_digest(boot_id(), str(min(each.inode for each in inherited)))}" if inherited else ""
 
 
 def is_keeper_alive(keeper: str) -> bool:
     """Whether a process that keeps a group lives, and is not one of an earlier start of the machine."""
     boot, _, name = keeper.partition("-")
-    return boot == _boot() and is_alive(name)
+    return boot == boot_id() and is_alive(name)
+
+
+def boot_id() -> str:
+    """Tells apart the inodes and pids of different starts of the machine."""
+    with suppress(OSError):
+        return _BOOT.read_text().strip().replace("-", "")[:12]
+    return "0"
 
 
 def _inherited(sockets: list[ServerSocket], *, may_be_inherited: bool) -> list[ServerSocket]:
@@ -83,13 +90,6 @@ def _inherited(sockets: list[ServerSocket], *, may_be_inherited: bool) -> list[S
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def _boot() -> str:
-    """Tells apart the inodes and pids of different starts of the machine."""
-    with suppress(OSError):
-        return _BOOT.read_text().strip().replace("-", "")[:12]
-    return "0"
 
 
 def _network() -> str:

@@ -38,6 +38,7 @@ class ProcessRegistry(forks.ForkAware):
     Attributes:
         id: of this process, unique; also while it has no entry.
         group: the name of the group that it has joined; empty before.
+        keeper: names the parent that keeps the group: see `ProcessGroup`. May be empty.
         slot: the number of the slot that it holds, or held last; -1 before.
     """
 
@@ -50,7 +51,7 @@ class ProcessRegistry(forks.ForkAware):
         """
         self.data_dir = data_dir
         self.id = uuid.uuid4().hex
-        self.group, self.slot = "", -1
+        self.group, self.keeper, self.slot = "", "", -1
         self._role = "main"
         self._database = database
         self._guard = threading.RLock()
@@ -74,7 +75,7 @@ class ProcessRegistry(forks.ForkAware):
                 self._take_slot()
             return self._entry if self._entry.id else self._write_entry()
 
-    def join(self, group: str) -> ProcessEntry:
+    def join(self, group: str, keeper: str = "") -> ProcessEntry:
         """Make this process one of a group, by its name.
 
         Raises:
@@ -84,10 +85,12 @@ class ProcessRegistry(forks.ForkAware):
             self.register()
             former, self.group, self._role = (self.group, self._role), group, "worker"
             try:
-                return self._write_entry()
+                entry = self._write_entry()
             except OSError:
                 self.group, self._role = former
                 raise
+            self.keeper = keeper
+            return entry
 
     def renew(self) -> None:
         """Register again where that is necessary and possible."""
@@ -146,7 +149,7 @@ class ProcessRegistry(forks.ForkAware):
         is_registered = self._lock is not None
         self._guard = threading.RLock()
         self.release()
-        self.id, self._role, self.group = uuid.uuid4().hex, "child", ""
+        self.id, self._role, self.group, self.keeper = uuid.uuid4().hex, "child", "", ""
         if is_registered:
             with suppress(RuntimeError):  # no thread can be started; the child registers with its first job run
                 threading.Thread(target=failsafe(self.renew), name="process-registry", daemon=True).start()

@@ -29,11 +29,15 @@ from telemetry.alerts.outbox import replacement
 from telemetry.alerts.outbox.incidents import OVERFLOW
 from telemetry.alerts.telegram_updates.update import Person
 from telemetry.alerts.telegram_updates.update_handler import log_stranger
+from telemetry.health.memory import OomKills
+from telemetry.health.unclean_stops import log_killed
 from telemetry.jobs.liveness.reaper import Reaper
 from telemetry.jobs.recorder.spool_state import SpoolState
 from telemetry.jobs.store.running_runs import LostRun
 from telemetry.logs import excepthook
 from telemetry.metrics.multiprocess.restarts import MAX_KILLED, WorkerRestarts
+from telemetry.processes.process_group import boot_id
+from telemetry.processes.run_markers import RunMarker
 from tools.reference.alert_stage import BEGAN, AlertStage, Scene
 
 _JOB: Final = replace(next(job for job in JOBS if job.name == "backup_database"), catches_up=False)
@@ -75,6 +79,19 @@ def _crash(_stage: AlertStage) -> None:
 def _killed_workers(_stage: AlertStage) -> None:
     with tempfile.TemporaryDirectory() as home:
         WorkerRestarts(Path(home), lambda _reason: None).record({str(each): "killed" for each in range(MAX_KILLED)})
+
+
+def _killed_service(_stage: AlertStage) -> None:
+    marker = RunMarker(
+        host="shop-1",
+        boot=boot_id(),
+        parent=7,
+        started_at=(BEGAN - timedelta(hours=26)).timestamp(),
+        seen_at=(BEGAN - timedelta(seconds=9)).timestamp(),
+        memory_used=496 * 2**20,
+        memory_total=512 * 2**20,
+    )
+    log_killed([replace(marker, pid=pid) for pid in (9, 10)], OomKills())
 
 
 SHELVES: Final[Mapping[str, int]] = {}
@@ -130,6 +147,7 @@ EVENTS: Final[Mapping[str, Scene]] = {
     ),
     "A request crashed": _crash,
     "Workers are killed": _killed_workers,
+    "The service was killed": _killed_service,
     "The program ends": _unhandled(excepthook.report_uncaught),
     "A thread ended": _unhandled(_in_thread),
     "An exception was ignored": _unhandled(_unraisable),

@@ -40,7 +40,7 @@ def join_group(registry: ProcessRegistry, group: ProcessGroup) -> None:
     registry.register()
     with _alone(registry.data_dir):
         _remove_ended(registry.data_dir)
-        registry.join(group.name)
+        registry.join(group.name, group.keeper)
         directory = group_directory(registry.data_dir, group.name)
         private_files.make_directory(directory)
         if group.keeper:

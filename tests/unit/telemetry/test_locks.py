@@ -26,6 +26,7 @@ STOPPED_BY_ITS_OWNER = "set by the one thread that stops the task, and waited fo
 ALLOWED = {
     "database/forked_engines.py Condition _TransactionGate": "its lock is reentrant, and each wait has a deadline",
     "health/parent_watch.py Event": STOPPED_BY_ITS_OWNER,
+    "health/unclean_stops.py Lock UncleanStopWatch": "one thread waits for it, with a deadline; the others only release it",
     "jobs/recorder/queue.py Condition": "its lock is reentrant",
     "jobs/recorder/queue.py Event": "each wait has its own; only the writer's thread sets it",
     "threads/worker_thread.py Lock Receipt": "each caller that waits has its own, and waits with a deadline",

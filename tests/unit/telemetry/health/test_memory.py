@@ -3,7 +3,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from telemetry.health.memory import memory
+from telemetry.health.memory import OomKills, memory, oom_kills
 from telemetry.health.usage import Usage
 
 MB = 1024**2
@@ -165,3 +165,39 @@ def test_with_the_old_cgroups_and_no_group_it_is_the_machines_memory(root, lines
 
 def test_this_machines_memory_can_be_read():
     assert 0 < memory().share < 1
+
+
+def test_the_kernels_kills_are_those_of_the_processs_own_group(root):
+    belongs_to(root, "/system.slice/sovani.service")
+    for path, number in (("system.slice", 9), ("system.slice/sovani.service", 2)):
+        group(root, path, limit="max")
+        (root / "sys/fs/cgroup" / path / "memory.events").write_text(f"low 0\noom 5\noom_kill {number}\n")
+
+    found = oom_kills(root)
+
+    assert found.count == 2
+    assert found.group.rpartition(":")[0].endswith("system.slice/sovani.service")
+
+
+def test_the_kernels_kills_of_the_first_version_of_groups_are_read(root):
+    (root / "proc/self/cgroup").write_text("4:memory:/box\n")
+    directory = root / "sys/fs/cgroup/memory/box"
+    directory.mkdir(parents=True)
+    (directory / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
+
+    assert oom_kills(root).count == 3
+
+
+@pytest.mark.parametrize("content", [None, "oom_kill many\n", "low 0\n", "?"])
+def test_without_a_counter_of_kills_nothing_is_known_of_them(root, content):
+    belongs_to(root, "/")
+    if content is not None:
+        (root / "sys/fs/cgroup/memory.events").write_text(content)
+
+    assert oom_kills(root) == OomKills()
+    assert OomKills().since(OomKills()) == 0
+
+
+def test_kills_are_counted_within_one_group_and_a_new_container_has_another():
+    assert OomKills("a:1", 5).since(OomKills("a:1", 3)) == 2
+    assert OomKills("a:2", 5).since(OomKills("a:1", 3)) == 0

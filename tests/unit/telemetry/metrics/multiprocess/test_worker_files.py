@@ -65,7 +65,7 @@ def test_a_group_begins_afresh_when_all_its_processes_have_ended_and_not_before(
 
 
 def test_while_the_parent_with_the_socket_lives_a_group_of_no_process_goes_on(tmp_path, process_of):
-    kept = ProcessGroup(GROUP.name, f"{process_group._boot()}-{name_of(os.getpid())}")
+    kept = ProcessGroup(GROUP.name, f"{process_group.boot_id()}-{name_of(os.getpid())}")
     only = process_of(tmp_path)
     counted = joined(only, kept).snapshot_path
     only.release()
