@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -69,11 +69,18 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+_COMMANDS: Final[Mapping[str, Callable[[], None]]] = {
+    "build": build,
+    "build-open": partial(build, images.OPEN),
+    "up": up,
+}
+
+
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background without the first
         signal.signal(number, signal.default_int_handler)
     try:
-        {"build": build, "build-open": partial(build, images.OPEN), "up": up}[sys.argv[1]]()
+        _COMMANDS[sys.argv[1]]()
     except NotBuiltError as error:
         sys.stderr.write(f"{error}\n")
         return 1
