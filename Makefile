@@ -22,7 +22,7 @@ REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FO
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs screenshots bench reference collector stores kube-apiserver node e2e e2e-stores stack e2e-stack soak soak-stores newest wheel lock
+.PHONY: help run test check docs screenshots bench reference collector stores kube-apiserver node e2e e2e-stores stack e2e-stack e2e-stack-open soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -95,6 +95,9 @@ stack: $(VENV)/.dev ## docker-compose.yml in real containers, with the sandbox, 
 
 e2e-stack: $(VENV)/.dev ## the tests of docker-compose.yml in real containers (needs root, Debian and Go; 15 GB of disk)
 	@$(BIN)/python -m tools.stack test --durations 15
+
+e2e-stack-open: $(VENV)/.dev ## the same file with its profile open: what the service sends is read back from VictoriaLogs, Jaeger and Prometheus
+	@$(BIN)/python -m tools.stack test-open --durations 15
 
 soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set and a full disk; a table of what held (MINUTES=20)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20)

@@ -1,9 +1,10 @@
-"""The containers of docker-compose.yml, started once for all tests of this directory."""
+"""The containers of docker-compose.yml, started once for all tests of this directory that need no profile."""
 
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,20 +129,28 @@ class Stack:
         return bool(self.engine.docker("events", "--since=1h", "--until=0s", *this))
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@contextmanager
+def running(directory: Path, variables: Mapping[str, str], *options: str) -> Iterator[Stack]:
+    """The containers, with further variables in `.env` and further options of `docker compose up`."""
     if not os.path.ismount(RUN):
         pytest.skip("These tests start containers in namespaces of their own: make e2e-stack")
     with engine.started() as started:
-        project = Project(started, tmp_path_factory.mktemp("project"))
+        project = Project(started, directory)
+        project.configure(variables)
         began = time.monotonic()
-        project.up()
+        project.up(*options)
         print(f"\n{time.monotonic() - began:6.1f} s  docker compose up --detach --wait")  # noqa: T201
         yield Stack(project)
         keep_logs(project)
         began = time.monotonic()
         project.down()
         print(f"\n{time.monotonic() - began:6.1f} s  docker compose down")  # noqa: T201
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running(tmp_path_factory.mktemp("project"), {}) as stack:
+        yield stack
 
 
 def keep_logs(project: Project) -> None:

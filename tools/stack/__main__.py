@@ -3,40 +3,58 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from typing import Final
 
 from tools import go_programs
 from tools.build_cache import NotBuiltError
 from tools.stack import debian, isolation
 
+_TESTS: Final = {"test": "stack and not stack_open", "test-open": "stack_open"}
+"""The markers of the tests that a command runs."""
 
-def _prepare() -> None:
-    """Packages, programs of Go modules, and images: what is there already is not made again."""
+
+def _prepare(*, is_open: bool) -> None:
+    """Packages, programs of Go modules, and images: what is there already is not made again.
+
+    Args:
+        is_open: with those of the profile `open`.
+    """
     if reason := debian.unavailable():
         raise NotBuiltError(reason)
-    began = time.monotonic()
-    debian.install()
-    sys.stdout.write(f"{time.monotonic() - began:6.1f} s  the engine's packages\n")
-    began = time.monotonic()
-    go_programs.build_for_stack()
-    sys.stdout.write(f"{time.monotonic() - began:6.1f} s  the programs of Go modules\n")
-    sys.stdout.flush()
-    if isolation.run(sys.executable, "-m", "tools.stack.inside", "build", own_network=False):
+    _timed("the engine's packages", debian.install)
+    _timed("the programs of Go modules", go_programs.build_for_stack)
+    if is_open:
+        _timed("the stores of the profile open", go_programs.build_stores)
+    build = "build-open" if is_open else "build"
+    if isolation.run(sys.executable, "-m", "tools.stack.inside", build, own_network=False):
         raise NotBuiltError("The images could not be built.")
+
+
+def _timed(what: str, do: Callable[[], object]) -> None:
+    began = time.monotonic()
+    do()
+    sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {what}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.stack", description=__doc__)
-    parser.add_argument("command", choices=["build", "up", "test"], help="build images; run until Ctrl-C; run tests")
+    parser.add_argument(
+        "command",
+        choices=["build", "up", *_TESTS],
+        help="build images; run until Ctrl-C; run tests; run those of the profile open",
+    )
     arguments, others = parser.parse_known_args()
     try:
-        _prepare()
+        _prepare(is_open=arguments.command == "test-open")
     except NotBuiltError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if arguments.command == "up":
         return isolation.run(sys.executable, "-m", "tools.stack.inside", "up", own_network=False)
-    if arguments.command == "test":
-        return isolation.run(sys.executable, "-m", "pytest", "tests/stack", "-m", "stack", *others, own_network=True)
+    if marked := _TESTS.get(arguments.command):
+        return isolation.run(sys.executable, "-m", "pytest", "tests/stack", "-m", marked, *others, own_network=True)
     return 0
 
 

@@ -20,16 +20,18 @@ from tools.stack.engine import Engine
 
 ROOT: Final = Path(__file__).parents[2]
 SERVICE: Final = "sovani"
+OPEN: Final = "open"
+"""The profile that runs VictoriaLogs and Jaeger."""
 _CONTEXTS: Final = Path(__file__).parent / "images"
 _STAND_IN: Final = Path(__file__).parent / "stand_in.py"
 _AUTHORITIES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_OPTIONS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
 
-def services() -> dict[str, Any]:
-    """Those of docker-compose.yml that run without a profile."""
+def services(profile: str = "") -> dict[str, Any]:
+    """Those of docker-compose.yml that run with this profile; without one, those that need none."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
-    return {name: service for name, service in found.items() if "profiles" not in service}
+    return {name: service for name, service in found.items() if profile in service.get("profiles", [profile])}
 
 
 def base_name() -> str:
@@ -58,10 +60,10 @@ def build_service(engine: Engine) -> str:
     return image
 
 
-def build_stand_ins(engine: Engine) -> None:
-    """One for each other name in docker-compose.yml."""
+def build_stand_ins(engine: Engine, profile: str = "") -> None:
+    """One for each other service of docker-compose.yml that runs with this profile."""
     _build(engine, "sovani-stand-in:base", _CONTEXTS / "base")
-    images = {name: str(each["image"]) for name, each in services().items()}
+    images = {name: str(each["image"]) for name, each in services(profile).items()}
     for name in sorted(path.name for path in _CONTEXTS.iterdir() if path.name in images):
         with tempfile.TemporaryDirectory() as context:
             shutil.copytree(_CONTEXTS / name, context, dirs_exist_ok=True)
@@ -77,6 +79,8 @@ def _files(name: str) -> dict[str, Path]:
         "prometheus": {"prometheus": go_programs.prometheus(), "promtool": go_programs.promtool()},
         "alertmanager": {"alertmanager": go_programs.alertmanager(), "amtool": go_programs.amtool()},
         "otel-collector": {"otelcol": go_programs.collector()},
+        "jaeger": {"jaeger": go_programs.jaeger()},
+        "victorialogs": {"victoria-logs": go_programs.victorialogs()},
         "tempo": {"stand_in.py": _STAND_IN},
         "loki": {"stand_in.py": _STAND_IN},
         "grafana": {"stand_in.py": _STAND_IN},

@@ -1,12 +1,15 @@
-"""What runs in the namespaces: `python -m tools.stack.inside build` makes the images; `up` also runs the containers until Ctrl-C."""
+"""What runs in the namespaces: `python -m tools.stack.inside build` makes the images, and `build-open` also those of the
+profile `open`; `up` runs the containers until Ctrl-C.
+"""
 
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -19,8 +22,8 @@ MAX_SIZE: Final = 300 * 10**6
 """Bytes that the image of the service may take, as `docker images` counts them."""
 
 
-def build() -> None:
-    """Build all images.
+def build(profile: str = "") -> None:
+    """Build the images of what runs with this profile.
 
     Raises:
         NotBuiltError: a step failed, or the image of the service is larger than it may be.
@@ -28,7 +31,7 @@ def build() -> None:
     with engine.started() as started:
         _timed("the base image", lambda: images.build_base(started))
         image = _timed("the image of the service", lambda: images.build_service(started))
-        _timed("the stand-ins", lambda: images.build_stand_ins(started))
+        _timed("the stand-ins", lambda: images.build_stand_ins(started, profile))
         size = images.size(started, image)
         _say(f"{image} has {size / 10**6:.0f} MB.")
         if size > MAX_SIZE:
@@ -66,11 +69,18 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+_COMMANDS: Final[Mapping[str, Callable[[], None]]] = {
+    "build": build,
+    "build-open": partial(build, images.OPEN),
+    "up": up,
+}
+
+
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background without the first
         signal.signal(number, signal.default_int_handler)
     try:
-        {"build": build, "up": up}[sys.argv[1]]()
+        _COMMANDS[sys.argv[1]]()
     except NotBuiltError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,8 +53,13 @@ class Project:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
             copy(ROOT / name, directory / name)
         examples = [ROOT / ".env.example", ROOT / "deploy/compose.env.example"]
-        given = "".join(f"{name}={value}\n" for name, value in variables().items())
-        (directory / ".env").write_text("".join(file.read_text("utf-8") for file in examples) + given, "utf-8")
+        self._examples = "".join(file.read_text("utf-8") for file in examples)
+        self.configure({})
+
+    def configure(self, further: Mapping[str, str]) -> None:
+        """Write `.env`: the examples, the variables that have to be set, and further ones."""
+        given = "".join(f"{name}={value}\n" for name, value in {**variables(), **further}.items())
+        (self.directory / ".env").write_text(self._examples + given, "utf-8")
 
     def compose(self, *arguments: str) -> str:
         """What `docker compose` writes to its output.
@@ -70,14 +76,17 @@ class Project:
         files = (self.directory / "docker-compose.yml", _SANDBOX_FILE)
         return ["compose", f"--project-directory={self.directory}", *(f"--file={file}" for file in files)]
 
-    def up(self) -> None:
+    def up(self, *options: str) -> None:
         """Returns when all containers are healthy.
+
+        Args:
+            options: further ones of `docker compose up`.
 
         Raises:
             NotBuiltError: one is not; the message has the last lines of those that are not.
         """
         try:
-            self.compose("up", "--detach", "--wait", f"--wait-timeout={_WITHIN}")
+            self.compose("up", "--detach", "--wait", f"--wait-timeout={_WITHIN}", *options)
         except NotBuiltError as error:
             sick = [name for name, state in self.states().items() if state not in {"healthy", "running", "done"}]
             logs = self.tried("logs", "--no-color", "--tail=15", *sick).stdout if sick else ""

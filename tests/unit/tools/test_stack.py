@@ -10,9 +10,13 @@ CONTEXTS = ROOT / "tools" / "stack" / "images"
 
 
 def test_every_image_of_compose_can_be_made():
-    made = {str(images.services()[path.name]["image"]) for path in CONTEXTS.iterdir() if path.name != "base"}
+    made = {str(images.services(images.OPEN)[path.name]["image"]) for path in CONTEXTS.iterdir() if path.name != "base"}
 
-    assert {str(each["image"]) for each in images.services().values()} == made | {"sovani:local"}
+    assert {str(each["image"]) for each in images.services(images.OPEN).values()} == made | {"sovani:local"}
+
+
+def test_the_stores_of_the_profile_are_made_for_it_alone():
+    assert images.services(images.OPEN).keys() - images.services().keys() == {"jaeger", "victorialogs"}
 
 
 def test_both_stages_of_the_image_begin_with_one_that_is_made_by_debootstrap():
