@@ -17,9 +17,7 @@ SCHEDULES = int(os.environ.get("ALERT_SCHEDULES", "120"))
 
 
 @pytest.mark.parametrize(("kind", "holds"), [(Schedule, check), (LoggedSchedule, check_logged)])
-def test_through_many_schedules_of_faults_no_alert_is_lost_or_merged_and_each_repeat_says_so(
-    tmp_path, kind, holds
-):
+def test_through_many_schedules_of_faults_no_alert_is_lost_or_merged_and_each_repeat_says_so(tmp_path, kind, holds):
     faults: Counter[str] = Counter()
     for seed in range(SCHEDULES):
         clock, home = HandClock(), tmp_path / str(seed)
