@@ -1,6 +1,7 @@
 """Costs of real processes: what all names and idle time used is what the operating system says of the processes."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -9,14 +10,12 @@ import psutil
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.support.processes import ROOT, Programs, eventually, free_port
+from tests.support.processes import ROOT, Programs, free_port
 from tests.support.worker_consistency import counters, workers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 PATHS = ("/health", "/jobs/stats/check_resources", "/nowhere", "/jobs", "/metrics", "/api/v1/reviews")
-USED = 20.0
-"""CPU seconds of the processes, of which the load makes most."""
-WITHIN = 120.0
+LOAD_SECONDS = 40.0
 
 
 def load(url, stop):
@@ -57,14 +56,11 @@ def test_under_mixed_load_all_names_and_idle_time_are_the_cpu_time_of_the_proces
         service.wait_for("/readyz", within=90)
         stop = threading.Event()
         with ThreadPoolExecutor(3) as pool:
-            eventually(lambda: number == 1 or len(workers(service)) == number)
-            processes = workers(service) if number > 1 else [psutil.Process(service.process.pid)]
             for _ in range(3):
                 pool.submit(load, service.url, stop)
-            try:
-                eventually(lambda: cpu_seconds(processes) > USED, WITHIN)
-            finally:
-                stop.set()
+            time.sleep(LOAD_SECONDS)
+            stop.set()
+        processes = workers(service) if number > 1 else [psutil.Process(service.process.pid)]
         page = counters(service.get("/metrics", timeout=30).text)
         used = cpu_seconds(processes)
         service.process.terminate()
