@@ -12,11 +12,11 @@ pytestmark = pytest.mark.e2e
 SECONDS: Final = float(os.environ.get("TRUTH_SECONDS", "20"))
 
 
-@pytest.mark.timeout(SECONDS + 120)
+@pytest.mark.timeout(SECONDS + 240)
 @pytest.mark.parametrize("number", [1, 4])
 def test_no_counter_falls_and_in_the_end_the_page_is_what_the_client_got(programs: Programs, number, capsys):
     service = programs.uvicorn("service.main:app", "--workers", str(number), SCHEDULER="false")
-    service.wait_for("/readyz", within=60)
+    service.wait_for("/readyz", within=120)
     eventually(lambda: number == 1 or len(workers(service)) == number)
     check = ConsistencyCheck(service)
 
