@@ -52,6 +52,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if "mark.e2e" in text or "long_on_postgresql" in text else True
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup`; every other way is the plugin's own."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from tests.support.group_scheduling import GroupScheduling  # noqa: PLC0415  # the plugin may not be installed
+
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_finish() -> None:
     """A full collection of garbage would visit all tests and imports that there are, again and again."""
     gc.freeze()
