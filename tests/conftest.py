@@ -43,6 +43,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Who wants the end-to-end tests alone waits for no import of a module that has none."""
+    wanted = config.option.markexpr
+    if not wanted.startswith("e2e") or " or " in wanted or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text("utf-8")
+    return None if "mark.e2e" in text or "long_on_postgresql" in text else True
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup`; every other way is the plugin's own."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from tests.support.group_scheduling import GroupScheduling  # noqa: PLC0415  # the plugin may not be installed
+
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_finish() -> None:
     """A full collection of garbage would visit all tests and imports that there are, again and again."""
     gc.freeze()

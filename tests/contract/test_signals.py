@@ -9,7 +9,8 @@ from telemetry import semconv
 from tests.support import semantic_conventions
 from tests.support.signal_reference import REFERENCE, Signals, collect, render
 
-pytestmark = pytest.mark.e2e  # an alert is sent ten seconds after its first occurrence
+# An alert is sent ten seconds after its first occurrence.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("signals")]
 
 OUR_SCOPES: Final = {"telemetry", "service", "service.advice.drafter"}
 DESCRIBED_BY_US: Final = {"opentelemetry.instrumentation.httpx"}

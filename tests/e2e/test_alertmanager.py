@@ -20,7 +20,7 @@ from tests.e2e.conftest import StartAlertmanager
 from tests.support.processes import Program, eventually
 from tests.unit.telemetry.alerts.incident_channels.conftest import event
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("alertmanager")]
 CRITICAL, WARNING = {"severity": "critical"}, {"severity": "warning"}
 INHIBITED = [
     {"alertname": "TelemetryDrops", "queue": "spans", **WARNING},

@@ -25,7 +25,7 @@ from tests.support.spools import leave_spool
 _log = logging.getLogger(__name__)
 pytestmark = pytest.mark.e2e
 WITHIN = 60.0
-KILLS, FORKS = 25, 200  # on each of the two databases
+KILLS, FORKS = 15, 100  # on each of the two databases
 LOCKED_SECONDS = 5.0
 
 

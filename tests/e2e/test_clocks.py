@@ -175,8 +175,15 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
     programs.kill()
 
 
-@pytest.mark.parametrize(("database", "workers"), [("sqlite", 1), ("postgresql", 2)])
-@pytest.mark.parametrize("begins", [HOUR, -HOUR, None], ids=["back", "forward", "from 1970"])
+@pytest.mark.parametrize(
+    ("begins", "database", "workers"),
+    [
+        pytest.param(HOUR, "sqlite", 1, id="back-sqlite"),
+        pytest.param(HOUR, "postgresql", 2, id="back-postgresql"),
+        pytest.param(-HOUR, "postgresql", 2, id="forward-postgresql"),
+        pytest.param(None, "sqlite", 1, id="from 1970-sqlite"),  # forward, and by more than an hour
+    ],
+)
 def test_after_the_clock_was_set_jobs_run_and_alerts_are_told_and_nothing_is_invented(
     world, database, workers, begins, capsys
 ):

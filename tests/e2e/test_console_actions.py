@@ -10,7 +10,7 @@ from tests.support.browser import Chromium, Visit
 from tests.support.processes import Program, Programs, eventually
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console actions")]
 PATIENCE_MS = 30_000
 
 

@@ -81,12 +81,12 @@ def test_after_a_time_of_faults_each_review_and_order_is_kept_once_and_as_it_is(
     assert_answered_once_at_the_most(clerk, place.world)
 
 
-def test_a_sync_that_is_killed_in_the_middle_again_and_again_has_each_order_once_in_the_end(
+def test_a_sync_that_is_killed_in_the_middle_and_once_more_has_each_order_once_in_the_end(
     programs: Programs, settle: Settle
 ):
     place = settle(StartedSandbox.start(programs, wb_orders=20_000, wb_orders_page=7_000))
     assert place.succeeds("check_resources")  # which makes the tables
-    moments = sorted(random.sample(range(1, 20_000), 3))
+    moments = sorted(random.sample(range(1, 20_000), 2))
 
     for moment in moments:
         kill_at(place, moment)
@@ -109,6 +109,7 @@ def kill_at(place: Place, orders: int) -> None:
                 program.kill()
                 return program.process.returncode == -9
             time.sleep(0.002)
+        time.sleep(5)  # while the killed one counts as going on, a start is in vain
         return False
 
     assert eventually(killed, SETTLED)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.processes import Program, Programs, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("prometheus")]
 
 APP: Final = """
 from contextlib import suppress

@@ -16,7 +16,7 @@ from telemetry.metrics.reader import FamilyReader
 from tests.support import any_metrics
 from tests.support.processes import Program, Programs, eventually, free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("pages")]
 TYPES: Final = {"text": TEXT_CONTENT_TYPE, "openmetrics": OPENMETRICS_CONTENT_TYPE}
 PAGES: Final = 60
 SERVER: Final = """

@@ -61,10 +61,13 @@ def private_names() -> set[str]:
 
 
 def renamed(tree: Path, name: str) -> Path:
-    """A copy of OpenTelemetry's packages in which a name is another one everywhere, also in FastAPI if that uses it."""
+    """A copy of OpenTelemetry's packages in which a name is another one everywhere, also in FastAPI if that uses it.
+
+    The bytecode comes along: Python compiles only what has another date then.
+    """
     other = name.lstrip("_") if name in UNSTABLE else f"{name}_of_the_next_version"
     for package in ("opentelemetry", *(("fastapi",) if name == "_logs" else ())):
-        shutil.copytree(PACKAGES / package, tree / package, ignore=shutil.ignore_patterns("__pycache__", "*.pyi"))
+        shutil.copytree(PACKAGES / package, tree / package, ignore=shutil.ignore_patterns("*.pyi"))
     for path in sorted(tree.rglob("*"), reverse=True):
         if path.suffix == ".py" and name in (text := path.read_text()):
             path.write_text(_rename(text, name, other))

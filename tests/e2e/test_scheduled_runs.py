@@ -20,7 +20,7 @@ from tests.support.processes import Program, Programs, eventually
 from tests.support.worker_consistency import workers
 
 pytestmark = pytest.mark.e2e
-TICKS: Final = int(os.environ.get("TICKS", "60"))  # a full proof is 200
+TICKS: Final = int(os.environ.get("TICKS", "40"))  # a full proof is 200
 KILL_EVERY: Final = 7.0
 APP: Final = """
 import time

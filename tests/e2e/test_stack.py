@@ -1,5 +1,5 @@
 """The stack: the real Prometheus with this repository's configuration over the service with two workers, the real Alertmanager behind it,
-and the phone at the end. Two minutes of traffic with faults: every query of every dashboard, and two alerts from firing to resolved.
+and the phone at the end. Traffic with faults: every query of every dashboard, and two alerts from firing to resolved.
 """
 
 import math
@@ -27,7 +27,6 @@ from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480), pytest.mark.xdist_group("stack")]
 DEPLOY = ROOT / "deploy"
-TRAFFIC = 120.0
 OTHERS = {"WebSockets last"}  # the service has none
 PANELS = [
     (name, panel, query)
@@ -92,8 +91,8 @@ def stack(programs: Programs, prometheus: str, start_alertmanager: StartAlertman
 
 
 @pytest.fixture(scope="module", autouse=True)
-def traffic(stack: Stack, programs: Programs) -> Iterator[None]:
-    """For as long as the tests go on. For two minutes the job fails, and then it does not."""
+def traffic(stack: Stack) -> Iterator[None]:
+    """For as long as the tests go on. The job fails until the test that waits for its alert has seen that."""
     stop, url = threading.Event(), stack.shop.service.url
     headers = {"authorization": f"Bearer {OPS_TOKEN}"}
 
@@ -103,8 +102,6 @@ def traffic(stack: Stack, programs: Programs) -> Iterator[None]:
                 client.post("/work")
                 for path in ("/api/v1/reviews", "/api/v1/orders", "/jobs", "/nowhere"):
                     client.get(path)
-                if time.time() > stack.began + TRAFFIC:
-                    (programs.home / "failing").unlink(missing_ok=True)
 
     client = threading.Thread(target=ask)
     client.start()
@@ -171,12 +168,15 @@ def test_every_rule_is_loaded_and_can_be_evaluated(stack: Stack, capsys: pytest.
         print(f"\n{len(rules)} rules are loaded and evaluated.")  # noqa: T201
 
 
-def test_what_fails_reaches_the_phone_by_prometheus_and_alertmanager_and_so_does_its_end(stack: Stack):
+def test_what_fails_reaches_the_phone_by_prometheus_and_alertmanager_and_so_does_its_end(
+    stack: Stack, programs: Programs
+):
     firing = ("HighErrorRate firing", "Job import_prices failing repeatedly")
     eventually(lambda: all(words in stack.phone() for words in firing), 150)
+    (programs.home / "failing").unlink()
 
     ended = ("HighErrorRate resolved", "JobFailing resolved")
-    eventually(lambda: all(words in stack.phone() for words in ended), TRAFFIC + 120)
+    eventually(lambda: all(words in stack.phone() for words in ended), 240)
 
 
 def test_every_panel_of_every_dashboard_gives_data(stack: Stack, capsys: pytest.CaptureFixture[str]):

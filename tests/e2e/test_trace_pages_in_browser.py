@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.support.browser import Chromium, Visit
 from tests.support.processes import Program, Programs
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("console")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("trace pages")]
 expect.set_options(timeout=60_000)
 APP: Final = """
 import logging

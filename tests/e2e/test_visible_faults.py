@@ -1,6 +1,6 @@
 """What went wrong is told: each call, run, draft and answer that failed is in /metrics, in GET /sources and on the phone.
 
-A fifth of all calls fails for FAULT_SECONDS, which is 60; then all calls do, until a sync has failed.
+A fifth of all calls fails for FAULT_SECONDS, which is 30; then all calls do, until a sync has failed.
 """
 
 import os
@@ -30,7 +30,7 @@ from tests.support.faulty_shop import (
 from tests.support.processes import Program, Programs, eventually
 from tests.support.sandboxes import StartedSandbox
 
-FAULT_SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "60"))
+FAULT_SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "30"))
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(FAULT_SECONDS + 2_400)]
 
 SYNCS: Final = ("sync_wb_orders", "sync_wb_reviews", "sync_ozon_orders", "sync_ozon_reviews")

@@ -15,7 +15,7 @@ from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
 from tests.support.refusing_server import refusing_server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("canaries")]
 OPS_TOKEN = "an-ops-token-of-this-test"
 DROPPED = {"X-Request-ID", "tracestate", "trace state value", "trace state key", "link trace state"}
 """Where nothing replaces the secret: the id or the entry is left out."""

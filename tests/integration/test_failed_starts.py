@@ -52,17 +52,18 @@ def test_a_secret_in_the_wrong_variable_is_not_shown(programs: Programs, door, v
     assert _shown(done.stdout + done.stderr) == []
 
 
-@pytest.mark.parametrize("door", [UVICORN, FACTORY], ids=["application", "factory"])
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("door", "variables", "said"),
     [
-        ({"LOG_LEVEL": "high"}, "LOG_LEVEL is 'HIGH'"),
-        ({"OTEL_TRACES_EXPORTER": "high"}, "OTEL_TRACES_EXPORTER is"),
-        ({"SCHEDULER": "perhaps"}, "SCHEDULER is"),
+        (UVICORN, {"LOG_LEVEL": "high"}, "LOG_LEVEL is 'HIGH'"),
+        (UVICORN, {"OTEL_TRACES_EXPORTER": "high"}, "OTEL_TRACES_EXPORTER is"),
+        (FACTORY, {"OTEL_TRACES_EXPORTER": "high"}, "OTEL_TRACES_EXPORTER is"),
+        (FACTORY, {"SCHEDULER": "perhaps"}, "SCHEDULER is"),
     ],
+    ids=["application log level", "application exporter", "factory exporter", "factory scheduler"],
 )
 def test_workers_that_cannot_start_say_why_once_and_are_not_started_again(programs: Programs, door, variables, said):
-    done = programs.run(*door, "--workers", "3", **variables)
+    done = programs.run(*door, "--workers", "2", **variables)
 
     assert (done.stdout + done.stderr).count(said) == 1
     assert "Stopping parent process" in done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.processes import Programs, free_port
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("slow clients")]
 
 HELD = 1000
 FILES = 256

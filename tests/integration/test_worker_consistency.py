@@ -12,6 +12,7 @@ import pytest
 from tests.support.processes import Program, Programs, eventually
 from tests.support.worker_consistency import ConsistencyCheck, kill_one, workers
 
+pytestmark = pytest.mark.xdist_group("worker consistency")
 HEALTH = ("/health", "200")
 
 
