@@ -89,9 +89,7 @@ def test_two_processes_that_save_the_same_at_once_have_each_row_once_and_its_new
                 new += ReviewRepository(session).save(reviews, NOON).new
         return new
 
-    early, late = in_children(
-        lambda: save_all(-1, NOON, "ordered"), lambda: save_all(1, NOON + MINUTE, "cancelled")
-    )
+    early, late = in_children(lambda: save_all(-1, NOON, "ordered"), lambda: save_all(1, NOON + MINUTE, "cancelled"))
 
     assert early + late == 400
     assert statuses(engine) == {f"order-{number}": "cancelled" for number in range(200)}

@@ -35,6 +35,7 @@ class Process:
 
     def __init__(self, engine, data_dir):
         self.engine, self.registry = engine, ProcessRegistry(data_dir)
+        engine.connect().close()  # on a busy machine, a first connection takes longer than the limit
         meter = MeterProvider([], shutdown_on_exit=False).get_meter("tests")
         self.pipeline = JobPipeline(engine, self.registry, Instruments.create(meter))
         self.threads, self.releases = [], []
