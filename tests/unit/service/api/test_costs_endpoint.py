@@ -62,14 +62,18 @@ def test_costs_are_by_name_and_by_day_with_what_is_missing(client_of):
     assert found["prices"]["cpu_hour_usd"] == 18.0
 
 
-@pytest.mark.parametrize("window", ["0d", "1y", "x", "-1d", "1.5d"])
-def test_a_window_that_makes_no_sense_is_rejected(client_of, window):
-    assert client_of().get("/costs", params={"window": window}).status_code == 422
+def test_a_window_that_makes_no_sense_is_rejected(client_of):
+    client = client_of()
+
+    for window in ("0d", "1y", "x", "-1d", "1.5d"):
+        assert client.get("/costs", params={"window": window}).status_code == 422, window
 
 
-@pytest.mark.parametrize("window", ["1s", "99999w"])
-def test_a_window_of_any_length_is_answered(client_of, window):
-    assert client_of().get("/costs", params={"window": window}).json()["until"] == str(TODAY)
+def test_a_window_of_any_length_is_answered(client_of):
+    client = client_of()
+
+    for window in ("1s", "99999w"):
+        assert client.get("/costs", params={"window": window}).json()["until"] == str(TODAY), window
 
 
 def test_costs_need_the_token(client_of):

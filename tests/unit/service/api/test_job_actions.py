@@ -1,5 +1,7 @@
 """POST /jobs/{job_name}/run, …/pause, …/resume."""
 
+from itertools import product
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -83,18 +85,16 @@ def test_a_run_of_an_active_job_is_a_409(app, client):
     assert answer.json()["detail"].startswith("check_resources is running already, since a moment ago.")
 
 
-@pytest.mark.parametrize("action", ["run", "pause", "resume"])
-@pytest.mark.parametrize("name", ["nope", "a/b", "status", "check_resources/run"])
-def test_an_unknown_job_is_a_404_that_names_those_that_there_are(client, action, name):
-    answer = client.post(f"/jobs/{name}/{action}", json={"reason": "moving"} if action == "pause" else {})
+def test_an_unknown_job_is_a_404_that_names_those_that_there_are(client):
+    for name, action in product(("nope", "a/b", "status", "check_resources/run"), ("run", "pause", "resume")):
+        answer = client.post(f"/jobs/{name}/{action}", json={"reason": "moving"} if action == "pause" else {})
 
-    assert answer.status_code == 404
-    assert answer.json()["detail"].startswith(f"There is no job {name!r}. There are: backup_database, ")
+        assert answer.status_code == 404, (name, action)
+        assert answer.json()["detail"].startswith(f"There is no job {name!r}. There are: backup_database, ")
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "status"),
-    [
+def test_what_cannot_be_done_is_a_sentence_and_changes_nothing(client):
+    for path, body, status in (
         ("/jobs/cleanup_logs/pause", {}, 422),
         ("/jobs/cleanup_logs/pause", {"reason": ""}, 422),
         ("/jobs/cleanup_logs/pause", {"reason": " \n\u0000"}, 422),
@@ -104,14 +104,13 @@ def test_an_unknown_job_is_a_404_that_names_those_that_there_are(client, action,
         ("/jobs/cleanup_logs/run", {"by": ""}, 422),
         ("/jobs/cleanup_logs/run", {"by": ["Anna"]}, 422),
         ("/jobs/sync_wb_orders/run", {}, 409),
-    ],
-)
-def test_what_cannot_be_done_is_a_sentence_and_changes_nothing(client, path, body, status):
-    answer = client.post(path, json=body)
+    ):
+        answer = client.post(path, json=body)
 
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
-    assert listed(client, "cleanup_logs")["paused"] is None
-    assert client.get("/jobs/status").json()["runs"] == []
+        said = (answer.status_code, answer.headers["content-type"])
+        assert said == (status, "application/problem+json"), (path, body)
+        assert listed(client, "cleanup_logs")["paused"] is None, (path, body)
+        assert client.get("/jobs/status").json()["runs"] == [], (path, body)
 
 
 def test_the_reason_why_a_job_cannot_run_is_told(client):
@@ -120,16 +119,15 @@ def test_the_reason_why_a_job_cannot_run_is_told(client):
     assert answer.json()["detail"] == "sync_wb_orders cannot run: WB_API_TOKEN is not set."
 
 
-@pytest.mark.parametrize("action", ["run", "pause", "resume"])
-def test_a_page_of_another_site_changes_nothing(client, action):
+def test_a_page_of_another_site_changes_nothing(client):
     body = b'{"reason": "moving"}'
-    foreign = client.post(
-        f"/jobs/cleanup_logs/{action}", content=body, headers={**JSON, "origin": "https://evil.example"}
-    )
-    form = client.post(f"/jobs/cleanup_logs/{action}", content=body, headers={"content-type": "text/plain"})
+    for action in ("run", "pause", "resume"):
+        url = f"/jobs/cleanup_logs/{action}"
+        foreign = client.post(url, content=body, headers={**JSON, "origin": "https://evil.example"})
+        form = client.post(url, content=body, headers={"content-type": "text/plain"})
 
-    assert (foreign.status_code, form.status_code) == (403, 415)
-    assert listed(client, "cleanup_logs")["state"] == "scheduled"
+        assert (foreign.status_code, form.status_code) == (403, 415), action
+        assert listed(client, "cleanup_logs")["state"] == "scheduled", action
 
 
 def test_without_a_database_it_is_a_503(tmp_path):

@@ -153,7 +153,7 @@ def test_a_directory_that_cannot_be_written_is_wrong(runtime_of, tmp_path):
     )
 
 
-def test_a_job_is_not_tried_where_its_table_is_missing(runtime_of, tmp_path):
+def test_a_job_is_not_tried_where_its_table_is_missing(runtime_of, without_selftest, tmp_path):
     findings = found(runtime_of(database_url=f"sqlite:///{tmp_path}/empty.db"))
 
     assert findings["telemetry: job"].mark == SKIPPED
@@ -252,7 +252,7 @@ def test_an_instrumentation_that_emits_nothing_is_told(runtime_of, monkeypatch):
     )
 
 
-def test_a_table_that_takes_no_run_is_told(runtime_of, sqlite_engine):
+def test_a_table_that_takes_no_run_is_told(runtime_of, without_selftest, sqlite_engine):
     with sqlite_engine.begin() as connection:
         connection.execute(text("CREATE TRIGGER full BEFORE INSERT ON job_runs BEGIN SELECT RAISE(ABORT, 'full'); END"))
 
@@ -261,7 +261,7 @@ def test_a_table_that_takes_no_run_is_told(runtime_of, sqlite_engine):
     assert finding.mark == FAIL
 
 
-def test_each_named_channel_of_alerts_is_a_line(runtime_of):
+def test_each_named_channel_of_alerts_is_a_line(runtime_of, without_selftest):
     with loopback() as server:
         server.script = lambda request: response("OK" if request.path == "/-/ready" else "", 200)
         settings = {"alertmanager_url": server.url, "pagerduty_routing_key": "0" * 32}

@@ -17,7 +17,15 @@ from telemetry.processes.file_lock import FileLock
 from telemetry.processes.process_entry import ProcessEntry, start_time
 from telemetry.profiling import py_spy
 
-BUSY = "print(flush=True)\ndef hot_on_purpose():\n    return sum(range(500))\nwhile True: hot_on_purpose()\n"
+BUSY = """
+import time
+def hot_on_purpose():
+    return sum(range(500))
+print(flush=True)
+while True:  # a good third of a core, so that the other tests have theirs
+    for _ in range(1000): hot_on_purpose()
+    time.sleep(0.013)
+"""
 IDLE = "print(flush=True)\ninput()\n"
 
 
@@ -76,12 +84,12 @@ def skip_where_refused(capsys):
 def test_processes_are_profiled_together_and_the_hot_function_is_seen_in_each(run, process, capsys, tmp_path):
     pids = process(BUSY), process(BUSY)
 
-    code = run("profile", "--seconds", "2", "--rate", "50", "--output", "flamegraph.svg")
+    code = run("profile", "--seconds", "1", "--rate", "100", "--output", "flamegraph.svg")
 
     out, err = skip_where_refused(capsys)
     drawing = (tmp_path / "flamegraph.svg").read_text()
     assert (code, err) == (0, "")
-    assert out.startswith(f"Profiling worker 0 (pid {pids[0]}), worker 1 (pid {pids[1]}) for 2 s at 50 Hz.")
+    assert out.startswith(f"Profiling worker 0 (pid {pids[0]}), worker 1 (pid {pids[1]}) for 1 s at 100 Hz.")
     assert out.splitlines()[-1].startswith("Wrote flamegraph.svg (")
     assert all(f"worker {slot} (pid {pid}):" in drawing for slot, pid in enumerate(pids))
     assert drawing.count("hot_on_purpose") > 1
@@ -123,6 +131,7 @@ def test_idle_processes_have_nothing_to_draw(run, process, capsys, tmp_path):
     assert not (tmp_path / "p.svg").exists()
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stop_signal_ends_it_early_and_keeps_what_there_is(run, process, capsys, tmp_path, number, expected):
     process(BUSY)
@@ -138,6 +147,7 @@ def test_a_stop_signal_ends_it_early_and_keeps_what_there_is(run, process, capsy
     assert "hot_on_purpose" in (tmp_path / "p.svg").read_text()
 
 
+@pytest.mark.e2e
 def test_a_process_that_ends_meanwhile_is_said_and_what_it_did_is_kept(run, process, capsys, tmp_path):
     pid = process(BUSY)
     timer = threading.Timer(2, os.kill, (pid, signal.SIGKILL))
@@ -150,6 +160,7 @@ def test_a_process_that_ends_meanwhile_is_said_and_what_it_did_is_kept(run, proc
     assert "hot_on_purpose" in (tmp_path / "p.svg").read_text()
 
 
+@pytest.mark.e2e
 def test_progress_is_shown_on_a_terminal(run, process, capsys, monkeypatch):
     process(BUSY)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import main
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, Table, event, inspect, select, text
 from sqlalchemy.exc import OperationalError
@@ -17,6 +18,7 @@ from tests.support.fakes import NOON
 from tests.support.processes import ROOT, Programs
 
 MODELS = "models"
+NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/nowhere"
 REVISIONS = sorted((ROOT / "migrations" / "versions").glob("*.py"))
 CONSOLE_LINE = re.compile(
     r"^\d{4}-\d\d-\d\d [\d:,]+ - alembic\.runtime\.migration - INFO - Running upgrade", re.MULTILINE
@@ -209,6 +211,7 @@ def test_a_split_posting_of_before_is_counted_no_more(empty):
     assert (rows["2"].cancelled, rows["2"].quantity, rows["2"].substatus) == (False, 2, None)
 
 
+@pytest.mark.long_on_postgresql
 def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_the_service_does(alembic, database_url):
     done = alembic("upgrade", "head", DATABASE_URL=database_url.render_as_string(hide_password=False))
 
@@ -219,17 +222,7 @@ def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_t
     engine.dispose()
 
 
-def test_the_command_line_reads_the_env_file(alembic, tmp_path):
-    (tmp_path / ".env").write_text("DATABASE_URL=sqlite:///here.db\n")
-
-    done = alembic("upgrade", "head")
-
-    assert done.returncode == 0, done.stderr
-    engine = create_engine(f"sqlite:///{tmp_path}/here.db")
-    migrations.at_head(engine)
-    engine.dispose()
-
-
+@pytest.mark.e2e
 def test_a_wrong_variable_is_one_line_on_the_command_line(alembic):
     done = alembic("upgrade", "head", DATABASE_URL="mysql://shop")
 
@@ -240,12 +233,21 @@ def test_a_wrong_variable_is_one_line_on_the_command_line(alembic):
     )
 
 
-def test_the_migrations_can_be_written_out_as_sql_without_a_database(alembic):
-    done = alembic("upgrade", "head", "--sql", DATABASE_URL="postgresql+psycopg://nobody@127.0.0.1:1/nowhere")
+@pytest.mark.parametrize(
+    ("file", "kind_of_number"), [("", "INTEGER"), (f"DATABASE_URL={NOWHERE}\n", "BIGSERIAL")], ids=["default", "file"]
+)
+def test_the_migrations_can_be_written_out_as_sql_of_the_database_that_the_env_file_names(
+    tmp_path, capsys, file, kind_of_number
+):
+    """Without a database, and by the command line in this process."""
+    (tmp_path / ".env").write_text(file)
 
-    assert done.returncode == 0, done.stderr
-    created = re.findall(r"CREATE TABLE (\w+)", done.stdout)
+    main(["-c", str(ROOT / "alembic.ini"), "upgrade", "head", "--sql"])
+
+    sql = capsys.readouterr().out
+    created = re.findall(r"CREATE TABLE (\w+)", sql)
+    assert re.search(rf"\bid {kind_of_number}\b", sql)
     assert created[:3] == ["alembic_version", "job_runs", "schedule_claims"]
     assert set(created) == {"alembic_version", *Base.metadata.tables}
-    assert done.stdout.startswith("BEGIN;")
-    assert done.stdout.rstrip().endswith("COMMIT;")
+    assert sql.startswith("BEGIN;")
+    assert sql.rstrip().endswith("COMMIT;")

@@ -9,44 +9,13 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError, Statemen
 from service.database.tables import OrderRow, ReviewRow
 from service.database.upsert import Saved, digest, is_bad_row
 from service.orders.repository import OrderRepository
-from telemetry.database import transaction
-from tests.support.fakes import MINUTE, NOON, an_order, on_sqlite, rows_of, without_statistics
-from tests.support.processes import SOON, Programs
-
-LATER = NOON + 60 * MINUTE
-SAVER = """
-import sys
-import time
-from pathlib import Path
-
-from service.orders.repository import OrderRepository
 from service.reviews.repository import ReviewRepository
 from telemetry.database import create_engine, transaction
-from tests.support.fakes import MINUTE, NOON, a_review, an_order
+from tests.support.fakes import MINUTE, NOON, a_review, an_order, on_sqlite, rows_of, without_statistics
+from tests.support.forking import in_children
+from tests.support.processes import SOON
 
-url, me, other = sys.argv[1:]
-engine, late = create_engine(url), me == "late"
-as_of, status = (NOON + MINUTE, "cancelled") if late else (NOON, "ordered")
-Path(me).touch()
-end = time.monotonic() + 20
-while not Path(other).exists() and time.monotonic() < end:
-    time.sleep(0.005)
-new = 0
-for batch in range(10):
-    numbers = range(batch * 20, batch * 20 + 20)[:: 1 if late else -1]
-    with transaction(engine) as session:
-        new += OrderRepository(session).save([an_order(n, as_of=as_of, status=status) for n in numbers], NOON).new
-    with transaction(engine) as session:
-        new += ReviewRepository(session).save([a_review(n, as_of=as_of, text=status) for n in numbers], NOON).new
-print(new)
-"""
-
-
-@pytest.fixture
-def programs(tmp_path):
-    programs = Programs(tmp_path)
-    yield programs
-    programs.kill()
+LATER = NOON + 60 * MINUTE
 
 
 def save(engine, *orders):
@@ -107,19 +76,26 @@ def test_an_upsert_waits_for_another_one_and_then_sees_its_rows(engine):
 
 
 @on_sqlite  # PostgreSQL sees no difference between two processes and two engines
-def test_two_processes_that_save_the_same_at_once_have_each_row_once_and_its_newest_state(engine, programs):
-    url, script = engine.url.render_as_string(hide_password=False), str(programs.write("saver.py", SAVER))
+def test_two_processes_that_save_the_same_at_once_have_each_row_once_and_its_newest_state(engine):
+    def save_all(order, as_of, status):
+        own, new = create_engine(engine.url), 0
+        for batch in range(10):
+            numbers = range(batch * 20, batch * 20 + 20)[::order]
+            with transaction(own) as session:
+                orders = [an_order(number, as_of=as_of, status=status) for number in numbers]
+                new += OrderRepository(session).save(orders, NOON).new
+            with transaction(own) as session:
+                reviews = [a_review(number, as_of=as_of, text=status) for number in numbers]
+                new += ReviewRepository(session).save(reviews, NOON).new
+        return new
 
-    early = programs.start(script, url, "early", "late")
-    late = programs.start(script, url, "late", "early")
-    ended = [program.process.wait(2 * SOON) for program in (early, late)]
+    early, late = in_children(lambda: save_all(-1, NOON, "ordered"), lambda: save_all(1, NOON + MINUTE, "cancelled"))
 
-    assert ended == [0, 0], early.said() + late.said()
+    assert early + late == 400
     assert statuses(engine) == {f"order-{number}": "cancelled" for number in range(200)}
     assert {row.external_id: row.text for row in rows_of(engine, ReviewRow)} == {
         f"review-{number}": "cancelled" for number in range(200)
     }
-    assert sum(int(program.said()) for program in (early, late)) == 400
 
 
 def test_how_a_batch_is_planned_is_nobody_elses_business(postgres_engine):

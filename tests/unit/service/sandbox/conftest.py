@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import uvicorn
@@ -43,15 +44,15 @@ def clock() -> HandClock:
     return HandClock()
 
 
+def environment_of(clock: HandClock, journal: Journal | None = None, **options: object) -> Environment:
+    """The environment of seed 1; `journal` may be that of an earlier environment."""
+    journal = journal or Journal()
+    return Environment(Simulation(1, journal.start(1, EPOCH), clock), journal, Options(**options))
+
+
 @pytest.fixture
 def make_environment(clock: HandClock) -> Callable[..., Environment]:
-    """Makes the environment of seed 1; `journal` may be that of an earlier environment."""
-
-    def make(journal: Journal | None = None, **options: object) -> Environment:
-        journal = journal or Journal()
-        return Environment(Simulation(1, journal.start(1, EPOCH), clock), journal, Options(**options))
-
-    return make
+    return partial(environment_of, clock)
 
 
 def mount_fake(fake: FakeService) -> Starlette:

@@ -115,7 +115,7 @@ def test_a_journal_that_cannot_be_kept_is_one_line_and_the_port_is_free_again(ca
         pass
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.e2e)])
 def test_it_serves_the_world_it_was_told_to_until_it_is_told_to_end(programs, number):
     sandbox = StartedSandbox.start(programs, faults="timeout=0.5", wb_reviews=3)
 
@@ -129,6 +129,7 @@ def test_it_serves_the_world_it_was_told_to_until_it_is_told_to_end(programs, nu
     assert not sandbox.program.listens()
 
 
+@pytest.mark.e2e
 def test_what_was_done_to_a_world_is_there_after_a_restart_and_another_seed_is_another_world(programs, tmp_path):
     journal = ("--journal", str(tmp_path / "kept" / "journal.jsonl"))
 

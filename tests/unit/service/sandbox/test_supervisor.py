@@ -46,6 +46,18 @@ def make_supervisor(tmp_path):
         supervisor.stop()
 
 
+class Impatient(threading.Event):
+    """Records the timeout, and waits for a short time only."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits = []
+
+    def wait(self, timeout=None):
+        self.waits.append(timeout)
+        return super().wait(min(timeout, 0.05))
+
+
 @pytest.fixture
 def foreign():
     """Another service; returns its port."""
@@ -107,6 +119,7 @@ def test_the_sandbox_is_there_again_when_it_is_killed_with_the_same_world_and_go
     assert errors(caplog) == []
 
 
+@pytest.mark.e2e
 def test_two_keepers_have_one_sandbox_and_the_other_takes_over_when_the_first_one_stops(
     make_supervisor, port, caplog, capfd
 ):
@@ -125,6 +138,7 @@ def test_two_keepers_have_one_sandbox_and_the_other_takes_over_when_the_first_on
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.e2e
 def test_a_sandbox_that_is_there_already_is_as_good_and_outlives_the_keeper(make_supervisor, port):
     first, second = make_supervisor(port), make_supervisor(port)
     first.start()
@@ -140,10 +154,12 @@ def test_a_sandbox_that_is_there_already_is_as_good_and_outlives_the_keeper(make
 
 def test_a_port_that_something_else_has_is_one_line_and_costs_nothing(make_supervisor, foreign, caplog):
     supervisor = make_supervisor(foreign)
+    supervisor._stop = Impatient()
 
     supervisor.start()
     eventually(lambda: errors(caplog))
-    time.sleep(1.2)
+    looked = len(supervisor._stop.waits)
+    eventually(lambda: len(supervisor._stop.waits) > looked + 5)
 
     assert supervisor._process is None  # nor was there ever one
     assert errors(caplog) == [
@@ -152,18 +168,8 @@ def test_a_port_that_something_else_has_is_one_line_and_costs_nothing(make_super
     assert not supervisor.wait(0)
 
 
+@pytest.mark.e2e
 def test_a_sandbox_that_ends_at_once_is_one_line_and_is_tried_again_later_and_later(make_supervisor, port, caplog):
-    class Impatient(threading.Event):
-        """Records the timeout, and waits for a short time only."""
-
-        def __init__(self):
-            super().__init__()
-            self.waits = []
-
-        def wait(self, timeout=None):
-            self.waits.append(timeout)
-            return super().wait(min(timeout, 0.05))
-
     supervisor = make_supervisor(port, "--option", "nonsense=1")
     supervisor._stop = Impatient()
 
@@ -224,6 +230,7 @@ def test_a_keeper_that_was_never_started_is_stopped_at_once_and_one_that_stops_b
     assert not is_port_taken(HOST, port)
 
 
+@pytest.mark.e2e
 def test_no_sandbox_outlives_a_service_that_is_killed(port, tmp_path):
     programs = Programs(tmp_path)
     program = programs.start("-c", PARENT, str(port))

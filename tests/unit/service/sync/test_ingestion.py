@@ -262,12 +262,12 @@ def test_memory_does_not_grow_with_the_rows(sqlite_engine, monkeypatch):
     reading.read(FakeSource([(Order(**known) for _ in range(2 * BATCH_ROWS))], name="warm"))
 
     tracemalloc.start()
-    reading.read(FakeSource([(Order(**known) for _ in range(50_000)) for _page in range(2)]))
+    reading.read(FakeSource([(Order(**known) for _ in range(30_000)) for _page in range(2)]))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert reading.report.pages == 3
-    assert peak < 2_000_000  # a page of them is more than 5 MB
+    assert peak < 2_000_000  # a page of them is more than 3 MB
 
 
 def fields(order):

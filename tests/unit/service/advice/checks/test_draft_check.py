@@ -39,9 +39,10 @@ def a_draft(text, outcome=DRAFTED):
     )
 
 
-@pytest.mark.parametrize("answer", INNOCENT.RUSSIAN)
-def test_an_answer_of_the_usual_kind_passes(answer):
-    assert failed_checks(answer, a_subject(), 800) == []
+def test_an_answer_of_the_usual_kind_passes():
+    held = [(answer, failed) for answer in INNOCENT.RUSSIAN if (failed := failed_checks(answer, a_subject(), 800))]
+
+    assert held == []
 
 
 @pytest.mark.parametrize(("review", "answer"), INNOCENT.OTHERS)
@@ -49,9 +50,11 @@ def test_an_answer_in_the_language_of_the_review_or_in_russian_passes(review, an
     assert failed_checks(answer, a_subject(review), 800) == []
 
 
-@pytest.mark.parametrize(("reason", "answer"), [(reason, answer) for reason in FAULTY for answer in FAULTY[reason]])
-def test_an_answer_that_must_not_go_out_is_held_with_its_reason(reason, answer):
-    assert reason in failed_checks(answer, a_subject(), 800)
+@pytest.mark.parametrize("reason", FAULTY)
+def test_an_answer_that_must_not_go_out_is_held_with_its_reason(reason):
+    passed = [answer for answer in FAULTY[reason] if reason not in failed_checks(answer, a_subject(), 800)]
+
+    assert passed == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,10 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
+from starlette.testclient import TestClient
+
+from service.sandbox.ozon.fake import OzonFake
+from tests.unit.service.sandbox.conftest import HandClock, OzonSeller, environment_of, mount_fake
 
 FBS, FBO = "/v4/posting/fbs/list", "/v3/posting/fbo/list"
 BOTH = pytest.mark.parametrize(("path", "scheme"), [(FBS, "fbs"), (FBO, "fbo")])
@@ -11,9 +15,13 @@ ALWAYS = {"since": "2026-09-01T00:00:00Z", "to": "2026-12-31T00:00:00Z"}
 ALL_PARTS = {"analytics_data": True, "barcodes": True, "financial_data": True, "legal_info": True}
 
 
-@pytest.fixture
-def seller(make_ozon):
-    return make_ozon()
+@pytest.fixture(scope="module")
+def seller():
+    """One for all tests, of a shop whose clock stands still: no method changes a posting."""
+    clock = HandClock()
+    fake = OzonFake(environment_of(clock, ozon_per_second=1e6), clock.seconds)
+    with TestClient(mount_fake(fake)) as client:
+        yield OzonSeller(fake, client)
 
 
 def every_page(seller, path, **body):
@@ -201,7 +209,8 @@ def test_postings_of_ozons_stock_are_found_by_their_number(seller):
     assert numbers(found(seller, FBO, posting_numbers=wanted)) == wanted
 
 
-def test_what_changed_since_is_found_by_the_moment_of_the_last_change(seller, clock):
+def test_what_changed_since_is_found_by_the_moment_of_the_last_change(make_ozon, clock):
+    seller = make_ozon(ozon_postings_every=timedelta(hours=1))
     before = true_statuses(seller, "fbs")
     left = clock.now
     clock.advance(timedelta(days=1))
@@ -218,11 +227,11 @@ def test_what_changed_since_is_found_by_the_moment_of_the_last_change(seller, cl
 
 
 def test_a_posting_moves_on_one_step_after_the_other_and_one_in_ten_is_cancelled(make_ozon, clock):
-    seller = make_ozon(ozon_postings=0, ozon_postings_every=timedelta(minutes=1))
+    seller = make_ozon(ozon_postings=0, ozon_postings_every=timedelta(minutes=10))
     ends = {"delivered", "cancelled", "cancelled_from_split_pending"}
     order = ["awaiting_verification", "awaiting_packaging", "awaiting_deliver", "not_accepted", "delivering"]
     order += ["delivered", "cancelled", "cancelled_from_split_pending"]
-    clock.advance(timedelta(hours=8))
+    clock.advance(timedelta(hours=80))
     before = {true["posting_number"]: true["status"] for true in seller.fake.expected_state("orders")}
     seen = Counter(before.values())
 
@@ -235,7 +244,7 @@ def test_a_posting_moves_on_one_step_after_the_other_and_one_in_ten_is_cancelled
         before = now
 
     assert set(seen) == set(order)
-    ended = Counter(list(before.values())[: 60 * 8])
+    ended = Counter(list(before.values())[: 6 * 80])
     assert set(ended) == ends
     assert 0.05 < ended["cancelled"] / ended.total() < 0.15
 
@@ -374,7 +383,8 @@ def test_a_cancellation_is_told_of_who_was_cancelled_and_empty_or_null_of_others
     assert {cancelled for cancelled, _ in fbs} == {cancelled for cancelled, _ in fbo} == {True, False}
 
 
-def test_only_what_moves_on_changes_in_a_posting(seller, clock):
+def test_only_what_moves_on_changes_in_a_posting(make_ozon, clock):
+    seller = make_ozon(ozon_postings_every=timedelta(hours=1))
     before = {posting["posting_number"]: posting for posting in found(seller, FBS, ALL_PARTS)}
     moving = {
         "status", "substatus", "delivering_date", "tracking_number", "cancellation", "available_actions",

@@ -35,6 +35,7 @@ class Process:
 
     def __init__(self, engine, data_dir):
         self.engine, self.registry = engine, ProcessRegistry(data_dir)
+        engine.connect().close()  # on a busy machine, a first connection takes longer than the limit
         meter = MeterProvider([], shutdown_on_exit=False).get_meter("tests")
         self.pipeline = JobPipeline(engine, self.registry, Instruments.create(meter))
         self.threads, self.releases = [], []
@@ -111,6 +112,13 @@ def place_of(function):
 
 
 @pytest.fixture
+def with_many_heartbeats(monkeypatch):
+    """As a process has one after the other, only sooner."""
+    for name in ("REAP_INTERVAL", "HEARTBEAT_INTERVAL"):
+        monkeypatch.setattr(f"telemetry.jobs.liveness.reaper.{name}", 0.1)
+
+
+@pytest.fixture
 def process(engine, tmp_path):
     process = Process(engine, tmp_path)
     yield process
@@ -126,7 +134,7 @@ def alerts_of(caplog):
 
 
 @pytest.mark.timeout(150)
-def test_the_alert_names_the_line_at_which_the_run_hangs(process, caplog):
+def test_the_alert_names_the_line_at_which_the_run_hangs(with_many_heartbeats, process, caplog):
     caplog.set_level(logging.INFO)
     for number, job in enumerate(HANGING, 1):
         process.run(number, job)
@@ -145,7 +153,7 @@ def test_the_alert_names_the_line_at_which_the_run_hangs(process, caplog):
 
 
 @pytest.mark.timeout(150)
-def test_the_row_has_the_stack_while_the_run_goes_on_and_after_its_end(process):
+def test_the_row_has_the_stack_while_the_run_goes_on_and_after_its_end(with_many_heartbeats, process):
     process.run(1, receives)
     store = JobRunRepository(process.engine)
 
@@ -164,6 +172,7 @@ def test_the_row_has_the_stack_while_the_run_goes_on_and_after_its_end(process):
     assert "Thread job-receives:" in after.overdue_stack
 
 
+@pytest.mark.long_on_postgresql
 def test_a_run_that_ends_before_a_heartbeat_has_its_stack_from_its_end(process):
     process.run(1, receives)
     time.sleep(LIMIT.total_seconds() + 1)
@@ -212,6 +221,7 @@ def test_an_overdue_run_is_reported_with_its_stack_or_when_none_is_to_come(engin
     assert facts == ([{"Hangs at": "a.py:1 in f"} if stack else {}] if is_marked else [])
 
 
+@pytest.mark.long_on_postgresql
 def test_two_runs_of_a_process_have_stacks_of_their_own(process):
     process.run(1, receives)
     process.run(2, waits_for_lock)
