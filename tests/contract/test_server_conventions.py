@@ -1,16 +1,17 @@
 """What OpenTelemetry's semantic conventions ask of HTTP servers, at a real server with a strict OTLP receiver."""
 
-import signal
+import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from telemetry import providers
 from tests.support.otlp_receiver import otlp_receiver
-from tests.support.processes import Program, Programs, eventually
+from tests.support.served_application import ServedApplication, served_application
+from tests.support.signal_scenario import make_watched_app
 
 SECRET = "s3cret-of-a-query"
 FOUND = "/scenario/items/5"
@@ -49,32 +50,30 @@ def _value(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as home, otlp_receiver() as receiver:
-        programs = Programs(Path(home))
-        try:
-            service = programs.uvicorn(
-                "tests.support.signal_scenario:make_watched_app",
-                "--factory",
-                SCHEDULER="false",
-                OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
-                OTEL_TRACES_SAMPLER="always_on",
-            )
-            service.wait_for("/readyz")
+def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("conventions")
+    database = shutil.copy(sqlite_template, home / "shop.db")
+    variables = {
+        "DATABASE_URL": f"sqlite:///{database}",
+        "DATA_DIR": f"{home}/var",
+        "LOG_DIR": f"{home}/var/log",
+        "SCHEDULER": "false",
+        "OTEL_TRACES_SAMPLER": "always_on",
+    }
+    with otlp_receiver() as receiver, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**variables, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}.items():
+            patch.setenv(name, value)
+        patch.setattr(providers, "JobSampler", providers.JobSampler)  # put back at the end
+        with served_application(make_watched_app()) as service:
             service.get(f"{FOUND}?page=2&token={SECRET}")
             service.get("/scenario/crash")
             service.get("/nowhere/5")
             _send(service, f"PROPFIND {FOUND}/other HTTP/1.1")
             _send(service, "GET /scenario/items/10 HTTP/1.0")
-            eventually(lambda: service.get("/health").is_success)
-            service.tell(signal.SIGTERM)
-            service.exit_code()
-            yield Server(receiver, service.port)
-        finally:
-            programs.kill()
+        yield Server(receiver, service.port)
 
 
-def _send(service: Program, line: str) -> None:
+def _send(service: ServedApplication, line: str) -> None:
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         connection.sendall(f"{line}\r\nhost: localhost:{service.port}\r\nconnection: close\r\n\r\n".encode())
         while connection.recv(65536):

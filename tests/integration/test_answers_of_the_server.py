@@ -5,20 +5,16 @@ import socket
 
 import pytest
 
-from tests.support.processes import Programs, eventually
+from tests.support.processes import eventually
+from tests.support.served_application import served_application, service_in
 
 PROTOCOL = "service.api.edge.http_protocol:BoundedHttpProtocol"
 
 
 @pytest.fixture
-def service(tmp_path):
-    programs = Programs(tmp_path)
-    started = programs.uvicorn(
-        "service.main:app", "--http", PROTOCOL, "--limit-concurrency", "4", SCHEDULER="false", SANDBOX="false"
-    )
-    started.wait_for("/readyz")
-    yield started
-    programs.kill()
+def service(tmp_path, sqlite_template):
+    with served_application(service_in(tmp_path, sqlite_template), http=PROTOCOL, limit_concurrency=4) as served:
+        yield served
 
 
 def say(service, data):

@@ -9,6 +9,8 @@ from service.jobs.schedule import JOBS
 from tests.support.processes import Programs, free_port
 from tests.support.sqlite import rows
 
+pytestmark = pytest.mark.e2e
+
 
 def test_a_job_run_by_hand_is_recorded_though_nothing_is_sampled(programs: Programs):
     done = programs.run("-m", "service", "run-job", "check_resources", OTEL_TRACES_SAMPLER="always_off")
@@ -85,7 +87,6 @@ def test_the_doctor_finds_everything_in_order_and_forgets_what_it_tried(programs
     assert rows(sqlite_template, "SELECT * FROM job_runs") == []
 
 
-@pytest.mark.e2e
 def test_the_doctor_fails_where_nothing_can_be_written(programs: Programs, sqlite_template: Path):
     programs.write("a_file", "")
 

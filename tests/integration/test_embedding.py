@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
 from sqlalchemy.engine import Engine
 
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import ROOT, Programs
 from tests.support.sqlite import rows
+
+pytestmark = pytest.mark.e2e
 
 APP: Final = """
 from fastapi import FastAPI, Response

@@ -1,6 +1,7 @@
 """The end of a script: what it measured in its last moment arrives, on each supported Python, without a new thread."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from sqlalchemy.engine import Engine
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.support.processes import Programs
 from tests.support.sqlite import rows
+from tests.support.warm_python import EndedScript, WarmPython, warm_python
 
 START: Final = """
 import asyncio, atexit, concurrent.futures, logging, os, signal, sys, threading, time
@@ -59,13 +61,26 @@ RARE_ENDS: Final = {
 }
 COMMANDS: Final = (["jobs"], ["run-job", "check_resources"])
 RARE_COMMANDS: Final = (["silence", "--list"], ["test-alert"], ["doctor"])
+COMMAND: Final = """
+import sys, warnings
+
+warnings.simplefilter("always", ResourceWarning)
+from service.cli import parser
+
+sys.argv[1:] = {arguments}
+sys.exit(parser.main())
+"""
 
 
-def run(programs: Programs, database: Engine, end: str, endpoint: str) -> tuple[int, str]:
-    """Run a script that ends so; its exit code, and what it wrote to stderr."""
-    programs.write("script.py", f"{START}\n{end}\n")
-    done = programs.run(
-        *("-W", "ignore::DeprecationWarning", "-m", "script"),
+@pytest.fixture(scope="module")
+def python() -> Iterator[WarmPython]:
+    with warm_python("-W", "ignore::DeprecationWarning") as python:
+        yield python
+
+
+def run(python: WarmPython, programs: Programs, database: Engine, end: str, endpoint: str) -> EndedScript:
+    """Run a script that ends so."""
+    environment = programs.environment(
         DATABASE_URL=str(database.url),
         OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
         OTEL_TRACES_SAMPLER="always_on",
@@ -73,7 +88,7 @@ def run(programs: Programs, database: Engine, end: str, endpoint: str) -> tuple[
         OTEL_BSP_SCHEDULE_DELAY="600000",
         OTEL_BLRP_SCHEDULE_DELAY="600000",
     )
-    return done.returncode, done.stderr
+    return python.run(f"{START}\n{end}\n", programs.home, environment)
 
 
 def assert_all_arrived(arrived: OtlpReceiver, database: Engine) -> None:
@@ -90,25 +105,28 @@ def recorded(database: Engine) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("how", [*ENDS, *(pytest.param(how, marks=pytest.mark.e2e) for how in RARE_ENDS)])
-def test_all_of_its_last_moment_arrives_when_a_script(how: str, sqlite_engine: Engine, programs: Programs):
+def test_all_of_its_last_moment_arrives_when_a_script(
+    how: str, python: WarmPython, sqlite_engine: Engine, programs: Programs
+):
     end, code = {**ENDS, **RARE_ENDS}[how]
 
     with otlp_receiver() as arrived:
-        ended, said = run(programs, sqlite_engine, end, arrived.url)
+        ended = run(python, programs, sqlite_engine, end, arrived.url)
 
-    assert ended in {code, 128 - code}, said
-    assert "thread" not in said
+    assert ended.code in {code, 128 - code}, ended.err
+    assert "thread" not in ended.err
     assert_all_arrived(arrived, sqlite_engine)
 
 
+@pytest.mark.e2e  # it waits for the deadline
 def test_a_receiver_that_does_not_respond_costs_the_deadline_and_not_the_job_run(
-    sqlite_engine: Engine, programs: Programs
+    python: WarmPython, sqlite_engine: Engine, programs: Programs
 ):
     with otlp_receiver(responds=False) as hanging:
-        ended, said = run(programs, sqlite_engine, "work()", hanging.url)
+        ended = run(python, programs, sqlite_engine, "work()", hanging.url)
 
-    assert ended == 0, said
-    assert "Not flushed within 5.0 s: traces, " in said
+    assert ended.code == 0, ended.err
+    assert "Not flushed within 5.0 s: traces, " in ended.err
     assert recorded(sqlite_engine) == [("last_job", "success")]
 
 
@@ -116,11 +134,11 @@ def test_a_receiver_that_does_not_respond_costs_the_deadline_and_not_the_job_run
     "command", [*COMMANDS, *(pytest.param(each, marks=pytest.mark.e2e) for each in RARE_COMMANDS)], ids=" ".join
 )
 def test_nothing_is_left_open_and_no_thread_is_asked_for_at_the_end_of_the_command(
-    command: list[str], programs: Programs, sqlite_engine: Engine
+    command: list[str], python: WarmPython, programs: Programs, sqlite_engine: Engine
 ):
-    done = programs.run(
-        *("-W", "always::ResourceWarning", "-m", "service", *command), DATABASE_URL=str(sqlite_engine.url)
-    )
+    environment = programs.environment(DATABASE_URL=str(sqlite_engine.url))
 
-    assert done.returncode == (1 if command == ["test-alert"] else 0), done.stdout + done.stderr  # it has no channel
-    assert done.stderr == ""
+    done = python.run(COMMAND.format(arguments=command), programs.home, environment)
+
+    assert done.code == (1 if command == ["test-alert"] else 0), done.out + done.err  # it has no channel
+    assert done.err == ""

@@ -5,6 +5,8 @@ import pytest
 
 from tests.support.processes import Programs, eventually
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def programs(tmp_path):

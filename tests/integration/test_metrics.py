@@ -3,39 +3,41 @@
 import re
 import socket
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 import httpx
+import pytest
+from fastapi import APIRouter, HTTPException
 
-from tests.support.processes import Program, Programs
+from tests.support.served_application import ServedApplication, served_application, service_in
 
-APP: Final = """
-from fastapi import HTTPException
-from service.main import create_app
-
-app = create_app()
+shops: Final = APIRouter()
+"""What there is to be counted beside the service's own."""
 
 
-@app.get("/shops/{shop_id}/reviews")
-def read_reviews(shop_id: int):
+@shops.get("/shops/{shop_id}/reviews")
+def read_reviews(shop_id: int) -> list[int]:
     return [shop_id]
 
 
-@app.post("/shops", status_code=201)
-async def open_a_shop():
+@shops.post("/shops", status_code=201)
+async def open_a_shop() -> dict[str, str]:
     return {}
 
 
-@app.get("/crash")
-async def crash():
+@shops.get("/crash")
+async def crash() -> None:
     raise RuntimeError("as it was asked to")
 
 
-@app.get("/teapot")
-def brew():
+@shops.get("/teapot")
+def brew() -> None:
     raise HTTPException(418)
-"""
+
+
 # method, path and status, and the labels under which it is to be found
 KNOWN: Final = {
     ("GET", "/health", 200): ("GET", "/health", "200"),
@@ -57,26 +59,32 @@ KNOWN: Final = {
 Series = Counter[tuple[str, str, str]]
 
 
-def test_five_hundred_requests_are_counted_series_by_series(programs: Programs):
-    programs.write("counted.py", APP)
-    service = programs.uvicorn("counted:app", SCHEDULER="false")
-    service.wait_for("/readyz")
+CLIENTS: Final = 4
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[ServedApplication]:
+    app = service_in(tmp_path, sqlite_template)
+    app.include_router(shops)
+    with served_application(app, http=getattr(request, "param", "auto")) as served:
+        yield served
+
+
+def test_requests_of_many_clients_are_counted_series_by_series(service: ServedApplication):
     before = counted(service, "http_requests_total")
 
-    with ThreadPoolExecutor(4) as clients:
-        sent = sum(clients.map(lambda number: send(service, number, 125), range(4)), Series())
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        sent = sum(clients.map(lambda number: send(service, number, 3 * len(KNOWN)), range(CLIENTS)), Series())
 
-    assert sum(sent.values()) == 500
+    assert sum(sent.values()) == CLIENTS * 3 * len(KNOWN)
     scrape = Counter({("GET", "/metrics", "200"): 1})
     assert counted(service, "http_requests_total") - before == sent + scrape
     assert counted(service, "http_request_duration_seconds_count") - before == sent + scrape + scrape
     assert values(service, "http_requests_in_progress") == {(method,): float(method == "GET") for method, _, _ in sent}
 
 
-def test_what_is_no_http_gets_400_from_the_server_and_an_unknown_method_is_one_series(programs: Programs):
-    service = programs.uvicorn("service.main:app", "--http", "h11", SCHEDULER="false")
-    service.wait_for("/livez")
-
+@pytest.mark.parametrize("service", ["h11"], indirect=True)
+def test_what_is_no_http_gets_400_from_the_server_and_an_unknown_method_is_one_series(service: ServedApplication):
     answers = [
         raw(service, b"BREW /health HTTP/1.1"),
         raw(service, b"SMELL /health HTTP/1.1"),
@@ -88,7 +96,7 @@ def test_what_is_no_http_gets_400_from_the_server_and_an_unknown_method_is_one_s
     assert "BREW" not in service.get("/metrics").text
 
 
-def send(service: Program, client_number: int, requests: int) -> Series:
+def send(service: ServedApplication, client_number: int, requests: int) -> Series:
     """Send requests, each known one in turn, and count them under the labels that they are to have."""
     known = list(KNOWN.items())
     sent: Series = Counter()
@@ -101,7 +109,7 @@ def send(service: Program, client_number: int, requests: int) -> Series:
     return sent
 
 
-def raw(service: Program, line: bytes) -> bytes:
+def raw(service: ServedApplication, line: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
         connection.sendall(line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         answer = b""
@@ -110,10 +118,10 @@ def raw(service: Program, line: bytes) -> bytes:
         return answer
 
 
-def counted(service: Program, family: str) -> Series:
+def counted(service: ServedApplication, family: str) -> Series:
     return Counter({(at[0], at[1], at[2]): int(value) for at, value in values(service, family).items()})
 
 
-def values(service: Program, family: str) -> dict[tuple[str, ...], float]:
+def values(service: ServedApplication, family: str) -> dict[tuple[str, ...], float]:
     found = re.findall(rf"^{family}\{{(.*)\}} (\S+)$", service.get("/metrics").text, re.MULTILINE)
     return {tuple(re.findall(r'"([^"]*)"', labels)): float(value) for labels, value in found}

@@ -10,6 +10,8 @@ import pytest
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, free_port
 
+pytestmark = pytest.mark.e2e
+
 APP: Final = """
 import os
 from fastapi import FastAPI, Response
@@ -53,7 +55,9 @@ SERVER: Final = 2  # SPAN_KIND_SERVER of OTLP
     "variables",
     [
         {"OTHERS": "yes", "BOTH": "yes"},
-        *(pytest.param(each, marks=pytest.mark.e2e) for each in [{}, {"OTHERS": "yes"}, {"BOTH": "yes"}]),
+        {},
+        {"OTHERS": "yes"},
+        {"BOTH": "yes"},
     ],
     ids=str,
 )

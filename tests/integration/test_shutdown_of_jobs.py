@@ -10,6 +10,8 @@ import pytest
 from tests.support.processes import Program, Programs, eventually
 from tests.support.sqlite import rows
 
+pytestmark = pytest.mark.e2e
+
 PROGRAM = """
 import sys
 import time
@@ -116,7 +118,9 @@ def is_open(connection: socket.socket) -> bool:
     ("how", "workers"),
     [
         ("serve", 1),
-        *(pytest.param(*each, marks=pytest.mark.e2e) for each in [("uvicorn", 1), ("serve", 2), ("uvicorn", 3)]),
+        ("uvicorn", 1),
+        ("serve", 2),
+        ("uvicorn", 3),
     ],
 )
 def test_jobs_hear_of_the_signal_at_once_whatever_requests_are_not_finished(
@@ -143,9 +147,7 @@ def test_jobs_hear_of_the_signal_at_once_whatever_requests_are_not_finished(
     assert service.exit_code() in {0, -signal.SIGTERM}
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.e2e)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_job_that_is_told_to_stop_is_recorded_as_cancelled(
     programs: Programs, number: signal.Signals, code: int
 ) -> None:

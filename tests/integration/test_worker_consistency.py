@@ -12,7 +12,8 @@ import pytest
 from tests.support.processes import Program, Programs, eventually
 from tests.support.worker_consistency import ConsistencyCheck, kill_one, workers
 
-pytestmark = pytest.mark.xdist_group("worker consistency")
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("worker consistency")]
+
 HEALTH = ("/health", "200")
 
 
@@ -37,7 +38,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     programs.kill()
 
 
-@pytest.mark.e2e
 def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand_in(service: Program):
     for _ in range(20):
         service.get("/health")
@@ -57,7 +57,6 @@ def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand
     assert all(0.25 < took < 10 for _, took in pages)
 
 
-@pytest.mark.e2e
 def test_workers_of_which_some_are_killed_show_what_the_client_got_and_no_counter_falls(service: Program):
     before, check = ConsistencyCheck(service).counted(), ConsistencyCheck(service)
 
@@ -83,7 +82,6 @@ def test_only_the_owner_may_look_at_what_workers_write(service: Program):
     assert {mode for is_directory, mode in written if not is_directory} == {0o600}
 
 
-@pytest.mark.e2e
 def test_workers_that_are_recycled_take_nothing_with_them(programs: Programs):
     service = served(programs, "--limit-max-requests", "120")
     check, first = ConsistencyCheck(service, pause=0.01), {worker.pid for worker in workers(service)}
@@ -101,7 +99,6 @@ def test_workers_that_are_recycled_take_nothing_with_them(programs: Programs):
     assert check.surplus(page) <= 20
 
 
-@pytest.mark.e2e
 def test_a_service_that_is_started_again_begins_at_zero_and_its_page_is_that_of_all_in_both_vocabularies(
     programs: Programs,
 ):
@@ -123,7 +120,6 @@ def test_a_service_that_is_started_again_begins_at_zero_and_its_page_is_that_of_
     assert len(list((programs.home / "var/workers").iterdir())) == 1
 
 
-@pytest.mark.e2e
 def test_one_worker_alone_writes_nothing(programs: Programs):
     service = programs.uvicorn("service.main:app", SCHEDULER="false")
     service.wait_for("/readyz", within=60)

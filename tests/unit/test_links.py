@@ -8,18 +8,14 @@ EXAMPLES = {"tests/unit/a/b/test_c.py"}
 """Paths that stand for others."""
 
 
-def name(page):
-    return page.name
+def test_each_link_leads_to_a_file_and_a_heading():
+    assert [(page.name, wrong) for page in PAGES for link in links(page) if (wrong := problem(link))] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_each_link_leads_to_a_file_and_a_heading(page):
-    assert [wrong for link in links(page) if (wrong := problem(link))] == []
+def test_each_path_in_backticks_is_in_the_repository():
+    named = [(page.name, path) for page in PAGES for path in paths(page)]
 
-
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_each_path_in_backticks_is_in_the_repository(page):
-    assert [path for path in paths(page) if not is_path(path) and path not in EXAMPLES] == []
+    assert [(page, path) for page, path in named if not is_path(path) and path not in EXAMPLES] == []
 
 
 def test_the_pages_have_links_and_paths():
