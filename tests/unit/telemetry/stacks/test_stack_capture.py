@@ -412,6 +412,7 @@ class Odd:
 
     def __init__(self, stage):
         self.stage = stage
+        self.future = None
 
     def __getattr__(self, name):
         raise ValueError(name)
@@ -423,8 +424,11 @@ class Odd:
         return self
 
     def __next__(self):
-        if self.stage.released.wait(0.05):
+        if self.future is not None:
             raise StopIteration
+        self.future = asyncio.get_running_loop().run_in_executor(None, self.stage.released.wait, SOON)
+        self.future._asyncio_future_blocking = True  # as awaiting it says to the task
+        return self.future
 
 
 def test_an_awaitable_that_cannot_be_asked_ends_the_chain():
