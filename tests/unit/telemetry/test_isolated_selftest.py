@@ -58,6 +58,7 @@ def test_a_self_test_that_hangs_is_ended_and_told():
     assert set(found.values()) == {"FAIL The self-test did not end within 0.01 seconds."}
 
 
+@pytest.mark.e2e
 def test_a_self_test_that_cannot_begin_says_why(monkeypatch):
     monkeypatch.setenv("OTEL_PROPAGATORS", "no-such-propagator")
 
