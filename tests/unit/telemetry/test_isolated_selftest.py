@@ -42,6 +42,7 @@ def test_all_of_it_comes_out_with_no_variable_of_the_application(monkeypatch, tm
     }
 
 
+@pytest.mark.e2e
 def test_a_database_that_does_not_answer_fails_the_query_alone():
     settings = TelemetrySettings(database_url="postgresql://seller:hunter2@127.0.0.1:1/shop")
 
@@ -57,6 +58,7 @@ def test_a_self_test_that_hangs_is_ended_and_told():
     assert set(found.values()) == {"FAIL The self-test did not end within 0.01 seconds."}
 
 
+@pytest.mark.e2e
 def test_a_self_test_that_cannot_begin_says_why(monkeypatch):
     monkeypatch.setenv("OTEL_PROPAGATORS", "no-such-propagator")
 

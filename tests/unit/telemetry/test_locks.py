@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def uses(source: str, file: str) -> Iterator[tuple[str, str]]:
         yield f"{file} {name}", f"{file} {name} {owner}"
 
 
+@cache
 def all_uses() -> list[tuple[str, str]]:
     return [
         use

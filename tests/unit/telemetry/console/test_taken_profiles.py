@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 import telemetry
 from telemetry import console
+from telemetry.console.pages import taken_profiles
 from telemetry.processes.file_lock import FileLock
 from telemetry.profiling import FoundProcesses, kept_profiles, py_spy
 from telemetry.settings import TelemetrySettings
@@ -56,8 +57,9 @@ def text(page):
 
 
 @pytest.mark.usefixtures("hot")
-def test_a_profile_is_taken_listed_and_shown_as_a_drawing_without_scripts(client):
-    taken = take(client, seconds="5")
+def test_a_profile_is_taken_listed_and_shown_as_a_drawing_without_scripts(client, monkeypatch):
+    monkeypatch.setattr(taken_profiles, "SECONDS", (1,))
+    taken = take(client, seconds="1")
 
     if "may not be read" in taken.text:
         pytest.skip(text(taken))

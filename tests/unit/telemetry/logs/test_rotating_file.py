@@ -11,7 +11,7 @@ import pytest
 from telemetry.logs.rotating_file import RotatingFileHandler, is_rotated, require_writable
 from tests.support.processes import ROOT
 
-PROCESSES, LINES, SIZE = 3, 2_000, 50_000
+PROCESSES, LINES, SIZE = 3, 800, 20_000
 WRITER = f"""
 import logging, sys
 from pathlib import Path

@@ -53,7 +53,7 @@ def no_series_twice(families):
     return len(series) == len({*series})
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[*HealthCheck])
+@settings(deadline=None, max_examples=25, suppress_health_check=[*HealthCheck])
 @given(any_metrics.applications)
 def test_the_page_is_valid_and_shows_the_sum_of_what_was_measured(application):
     reader = FamilyReader()
@@ -72,7 +72,7 @@ def test_the_page_is_valid_and_shows_the_sum_of_what_was_measured(application):
     assert total(as_text) == total(as_openmetrics)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[*HealthCheck])
+@settings(deadline=None, max_examples=12, suppress_health_check=[*HealthCheck])
 @given(st.lists(any_metrics.applications, min_size=2, max_size=3))
 def test_the_page_of_workers_that_disagree_is_valid_and_shows_what_all_of_them_added(applications):
     truth, snapshots = Counter(), []

@@ -186,7 +186,7 @@ def test_whatever_the_text_is_nothing_is_raised_and_no_known_secret_comes_out(po
     assert BOT not in redacted
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), min_size=8, max_size=60))
 @example("0Â\x800000000")  # two characters that are also the bytes of the second one
 @example("0Ã\x82Â\x8000000000")

@@ -15,6 +15,7 @@ import pytest
 
 from telemetry.redaction.policy import POLICY
 from telemetry.stacks.stack_capture import MAX_STACK_LENGTH, OWN_FRAMES, HangingWork, capture, own_frames
+from tests.support.processes import eventually
 
 SOON = 30.0
 UNTIL_ENDED = 0.01
@@ -412,6 +413,7 @@ class Odd:
 
     def __init__(self, stage):
         self.stage = stage
+        self.future = None
 
     def __getattr__(self, name):
         raise ValueError(name)
@@ -423,8 +425,11 @@ class Odd:
         return self
 
     def __next__(self):
-        if self.stage.released.wait(0.05):
+        if self.future is not None:
             raise StopIteration
+        self.future = asyncio.get_running_loop().run_in_executor(None, self.stage.released.wait, SOON)
+        self.future._asyncio_future_blocking = True  # as awaiting it says to the task
+        return self.future
 
 
 def test_an_awaitable_that_cannot_be_asked_ends_the_chain():
@@ -455,7 +460,7 @@ def test_a_name_that_has_no_text_is_no_obstacle(stage):
 
 
 async def awaits_other(others, number):
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     await others[1 - number]
 
 
@@ -464,13 +469,21 @@ def test_tasks_that_wait_for_each_other_end_the_chain():
         stage.work = HangingWork.of_caller()
         others: list = []
         others += [asyncio.create_task(awaits_other(others, number)) for number in (0, 1)]
+        for _ in range(3):
+            await asyncio.sleep(0)  # until each waits for the other
+        ended = asyncio.get_running_loop().run_in_executor(None, stage.released.wait, SOON)
+        ended.add_done_callback(lambda _: wake_by_cancelled(others[1]))
         stage.hangs()
-        await asyncio.sleep(0.1)
-        asyncio.get_running_loop().call_later(0.5, others[0].cancel)
         await asyncio.wait(others)
 
     with running(lambda stage: asyncio.run(main(stage))) as stage:
-        time.sleep(0.3)
-        found = capture(stage.work)
+        eventually(lambda: " in awaits_other" in capture(stage.work).text)
+    assert not stage.thread.is_alive()
 
-    assert " in awaits_other" in found.text
+
+def wake_by_cancelled(awaited):
+    """Cancels the first task that waits for this one. `cancel` would follow the chain without an end."""
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    wake, _ = awaited._callbacks[0]
+    wake(cancelled)

@@ -83,12 +83,12 @@ def test_one_that_lasts_leaves_the_alerts_to_the_second_channel_and_telegram_com
     machine = make_machine(gate)
     machine.channels.append(make_webhook(hook))
     machine.report(alert("a"))
-    machine.run(HOUR, step=30)
+    machine.run(HOUR, step=60)
     assert gate.methods.count("sendMessage") == MAX_UNREADABLE_RESPONSES
     assert len(hook.bodies) == 1
     gate.answer = None
 
-    machine.run(PROBE_INTERVAL + 60, step=30)
+    machine.run(PROBE_INTERVAL + 60, step=60)
     assert machine.notifications.channel("telegram").disabled_reason is None
     machine.report(alert("b", at=clock()))
     machine.run(5)

@@ -68,7 +68,7 @@ KINDS = st.sampled_from(["alert", "again", "digest", "summary", "end"])
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     st.lists(INCIDENTS, min_size=1, max_size=6),

@@ -110,7 +110,10 @@ OPERATIONS = {
     "long value": [lambda span: span.set_attribute("long", "x" * 10_000)],
     "event": [lambda span: span.add_event("event", {"a": 1, "b": [2]}, 5), lambda span: span.add_event("other")],
     "odd event": [lambda span: span.add_event("event", {"": 1, "odd": Odd()})],
-    "many events": [lambda span, i=i: span.add_event(f"e{i}", {f"a{j}": j for j in range(i)}) for i in range(140)],
+    "many events": [
+        lambda span, i=i: span.add_event(f"e{i}", {f"a{j}": j for j in range(i if i > 137 else i % 3)})
+        for i in range(140)
+    ],
     "exception": [lambda span: span.record_exception(ValueError("broken"), {"more": 1}, 5)],
     "escaped exception": [lambda span: span.record_exception(KeyError("k"), escaped=True)],
     "changes while it is read": [lambda span: [span.set_attribute(f"{key}.too", 1) for key in span.attributes]],

@@ -63,6 +63,7 @@ ODD_LINES = {
 }
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # no database is asked about such a line
 @pytest.mark.parametrize("odd", ODD_LINES)
 def test_an_odd_line_is_put_aside_and_counted_and_all_others_are_recovered(recovery, store, directory, counters, odd):
     spools.leave_spool(directory, started(1), ended(1))

@@ -3,7 +3,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.jobs.recorder.spool_codec import decode, encode
@@ -14,6 +14,7 @@ moments = st.datetimes(timezones=st.just(UTC))
 values = st.recursive(st.none() | st.booleans() | st.integers() | texts, lambda inner: st.lists(inner, max_size=3))
 
 
+@settings(max_examples=40)
 @given(
     error_message=st.none() | texts,
     metadata=st.dictionaries(texts, values, max_size=3),

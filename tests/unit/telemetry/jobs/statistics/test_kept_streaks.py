@@ -22,13 +22,13 @@ def by_name(streaks):
 
 
 def test_of_many_jobs_without_a_run_nothing_is_read_again(engine, statements):
-    JobRunRepository(engine).write([ended(n, "error", job_name=f"job{n}") for n in range(100)])
+    JobRunRepository(engine).write([ended(n, "error", job_name=f"job{n}") for n in range(30)])
     streaks = FailureStreaks(engine)
     first = streaks()
     statements.clear()
 
     assert streaks() == first
-    assert len(first) == 100
+    assert len(first) == 30
     assert len([each for each in statements if each.startswith("SELECT")]) == 2
 
 
@@ -36,7 +36,7 @@ def test_of_many_jobs_without_a_run_nothing_is_read_again(engine, statements):
 def test_what_is_kept_is_what_the_database_has(engine):
     repository, streaks, random = JobRunRepository(engine), FailureStreaks(engine), Random(7)
     running = []
-    for number in range(60):
+    for number in range(30):
         if running and random.random() < 0.5:
             name, earlier = running.pop(random.randrange(len(running)))
             repository.write([ended(earlier, random.choice(["success", "error", "timeout"]), job_name=name)])

@@ -21,7 +21,7 @@ NOW = datetime(2025, 10, 20, 12, tzinfo=UTC)
 OUTCOMES = {"S": "success", "E": "error", "T": "timeout", "C": "cancelled", "L": "lost", "W": "skipped"}
 KEEP_DAYS = 4
 per_engine = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
 )
 
 pytestmark = pytest.mark.long_on_postgresql

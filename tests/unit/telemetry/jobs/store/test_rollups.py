@@ -93,6 +93,7 @@ history = st.lists(
 )
 
 
+@pytest.mark.long_on_postgresql
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=history, window=st.none() | st.integers(1, 13 * 24), late=st.integers(0, 10))
 def test_statistics_are_the_same_whatever_is_rolled_up(stage, history, window, late):
@@ -247,6 +248,7 @@ def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage,
     assert stage.store.page() == []
 
 
+@pytest.mark.long_on_postgresql
 def test_work_that_takes_long_says_how_far_it_is(stage, caplog):
     stage.write(*[run_that_ended(n, ago(9, n / 1000)) for n in range(300)])
     clock = iter(range(0, 1_000_000, 40))
