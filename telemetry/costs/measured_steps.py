@@ -17,17 +17,17 @@ class StepAccount(CpuAccount):
     """The account of a coroutine. `enter` and `leave` are called in turn, at both ends of each step.
 
     Attributes:
-        charge: that of the thread of the step.
         outer: to which account this thread was charged before the step, and is again after it.
+        thread_charge: that of the thread of the step.
     """
 
-    __slots__ = ("charge", "outer")
+    __slots__ = ("outer", "thread_charge")
 
-    charge: ThreadCharge
     outer: CpuAccount | None
+    thread_charge: ThreadCharge
 
     def enter(self) -> None:
-        self.charge = charge = this_thread.charge
+        self.thread_charge = charge = this_thread.charge
         self.outer = outer = charge.account
         now = thread_time()
         if outer is not None:
@@ -35,7 +35,7 @@ class StepAccount(CpuAccount):
         charge.account, charge.since = self, now
 
     def leave(self) -> None:
-        charge, now = self.charge, thread_time()
+        charge, now = self.thread_charge, thread_time()
         self.add(now - charge.since)
         charge.account, charge.since = self.outer, now
 

@@ -54,7 +54,7 @@ class HTTPServerMiddleware:
             outer.add(now - charge.since)
             charge.since = now
         request = ServerRequest(self._measuring, scope, receive, send)
-        request.charge, request.outer = charge, outer
+        request.thread_charge, request.outer = charge, outer
         charge.account, charge.since = request, now
         token = None
         try:
@@ -76,7 +76,7 @@ class HTTPServerMiddleware:
             scope.pop(_FASTAPI_TELEMETRY, None)
             if token is not None:
                 otel_context.detach(token)
-            charge, now = request.charge, thread_time()
+            charge, now = request.thread_charge, thread_time()
             request.total.cpu_seconds += now - charge.since
             charge.account, charge.since = request.outer, now
 

@@ -10,8 +10,8 @@ from fastapi import BackgroundTasks, FastAPI
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.costs import LEDGER, ROUTE
-from telemetry.costs.account import current_account
+from telemetry.costs import LEDGER, OPENAI, ROUTE, charge
+from telemetry.costs.account import PENDING, current_account
 from telemetry.costs.worker_threads import charge_worker_threads, leave_worker_threads
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from tests.unit.telemetry.costs.test_run_costs import burn
@@ -125,3 +125,17 @@ def test_an_application_may_return_any_awaitable(app):
     app.add_middleware(Middleware)
 
     assert costs(app, "/generator")["unmatched"] >= 0.02
+
+
+def test_what_another_service_charges_belongs_to_the_route_before_and_after_the_request_has_waited(app):
+    @app.get("/draft")
+    async def draft():
+        charge(0.5)
+        await asyncio.sleep(0.001)
+        charge(0.25)
+
+    before, pending = LEDGER.usage().get((OPENAI, ROUTE, "/draft"), 0.0), PENDING.charged_usd
+    costs(app, "/draft")
+
+    assert LEDGER.usage()[OPENAI, ROUTE, "/draft"] - before == pytest.approx(0.75)
+    assert PENDING.charged_usd == pytest.approx(pending)
