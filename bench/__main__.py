@@ -16,6 +16,7 @@ from bench.table import Table
 
 PARTS = {
     "request": "bench.request_cost",
+    "costs": "bench.request_accounting",
     "throughput": "bench.throughput",
     "calls": "bench.client_calls",
     "scrape": "bench.scrape",

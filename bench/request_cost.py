@@ -70,13 +70,13 @@ def driver(name: str, directory: Path) -> Callable[[int], float]:
 
     def measure(requests: int) -> float:
         started = process_time()
-        runner.run(_drive(app, requests))
+        runner.run(drive(app, requests))
         return (process_time() - started) / requests * 1e6
 
     return measure
 
 
-async def _drive(app: Any, requests: int) -> None:
+async def drive(app: Any, requests: int) -> None:
     statuses = set()
 
     async def receive() -> dict[str, Any]:

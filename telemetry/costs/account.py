@@ -32,38 +32,38 @@ class CpuAccount:
     Attributes:
         seconds: so far, without the slices that are under way.
         charged_usd: US dollars that others charged for it.
-        is_whole: False if a part of it was not measured, such as a block that another thread has left.
+        is_whole: False if a part of it was not measured, such as a block that another thread has left. Asked of runs only.
+        total: also gets what is added.
     """
 
-    __slots__ = ("_total", "charged_usd", "is_whole", "seconds")
+    __slots__ = ("charged_usd", "is_whole", "seconds", "total")
 
     def __init__(self, total: CostTotal | None = None) -> None:
         """`total` also gets what is added; without one, `settle_into` says later which."""
         self.seconds = 0.0
         self.charged_usd = 0.0
         self.is_whole = True
-        self._total = total or PENDING
+        self.total = total or PENDING
 
     def add(self, seconds: float) -> None:
         self.seconds += seconds
-        self._total.cpu_seconds += seconds
+        self.total.cpu_seconds += seconds
 
     def charge(self, usd: float) -> None:
         self.charged_usd += usd
-        self._total.charged_usd += usd
+        self.total.charged_usd += usd
 
     def continue_with(self, total: CostTotal) -> None:
         """Add from now on to the total as well, which has what was added so far."""
-        self._total = total
+        self.total = total
 
     def settle_into(self, total: CostTotal) -> None:
-        """Hand over to the total, which from now on also gets what is added late."""
-        if self.seconds or self.charged_usd:  # of a request that has waited
-            PENDING.cpu_seconds -= self.seconds
-            PENDING.charged_usd -= self.charged_usd
-            total.cpu_seconds += self.seconds
-            total.charged_usd += self.charged_usd
-        self._total = total
+        """Hand over what was added so far to the total, which from now on also gets what is added late."""
+        PENDING.cpu_seconds -= self.seconds
+        PENDING.charged_usd -= self.charged_usd
+        total.cpu_seconds += self.seconds
+        total.charged_usd += self.charged_usd
+        self.total = total
 
 
 class ThreadCharge:

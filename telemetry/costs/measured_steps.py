@@ -1,84 +1,89 @@
-"""An awaitable whose steps are measured: between two of them the event loop works for others."""
+"""A coroutine whose steps are measured: between two of them the event loop works for others."""
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from time import thread_time
-from typing import Any
+from types import coroutine
+from typing import Any, Final
 
-from telemetry.costs.account import PENDING, CpuAccount, this_thread
+from telemetry.costs.account import CpuAccount, ThreadCharge, this_thread
+
+ENDED: Final = object()
+"""What `next` is to return for a coroutine that has ended."""
+Steps = Generator[Any, Any, Any]
+"""What `__await__` of a coroutine returns."""
 
 
-class MeasuredSteps(CpuAccount, Coroutine[Any, Any, Any]):
-    """A coroutine that is its own account. `cr_await` and `cr_frame` are those of the one inside, for who walks a stack."""
+class StepAccount(CpuAccount):
+    """The account of a coroutine. `enter` and `leave` are called in turn, at both ends of each step.
 
-    __slots__ = ("_step",)
+    Attributes:
+        outer: to which account this thread was charged before the step, and is again after it.
+        thread_charge: that of the thread of the step.
+    """
 
-    def __init__(self) -> None:
-        super().__init__(PENDING)
+    __slots__ = ("outer", "thread_charge")
 
-    def measure(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """The coroutine inside; to be called before anything else."""
-        self._step = coroutine.send
+    outer: CpuAccount | None
+    thread_charge: ThreadCharge
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self
-
-    def __iter__(self) -> "MeasuredSteps":
-        return self
-
-    def __next__(self) -> Any:
-        charge = this_thread.charge
-        outer, now = charge.account, thread_time()
+    def enter(self) -> None:
+        self.thread_charge = charge = this_thread.charge
+        self.outer = outer = charge.account
+        now = thread_time()
         if outer is not None:
             outer.add(now - charge.since)
         charge.account, charge.since = self, now
+
+    def leave(self) -> None:
+        charge, now = self.thread_charge, thread_time()
+        self.add(now - charge.since)
+        charge.account, charge.since = self.outer, now
+
+
+@coroutine
+def measured_steps(account: StepAccount, inner: Coroutine[Any, Any, Any]) -> Steps:
+    """The coroutine, charged to the account."""
+    steps = inner.__await__()
+    account.enter()
+    try:
+        awaited = steps.send(None)
+        return (yield from further_steps(account, steps, awaited))
+    except StopIteration as end:
+        return end.value
+    finally:
+        account.leave()
+
+
+@coroutine
+def further_steps(account: StepAccount, steps: Steps, awaited: Any) -> Steps:
+    """All steps but the first one, at whose end the coroutine awaits something. Begins and ends within a step."""
+    error: BaseException | None = None
+    while True:
+        account.leave()
+        sent = None
         try:
-            return self._step(None)
-        finally:
-            now = thread_time()
-            seconds = now - charge.since
-            charge.account, charge.since = outer, now
-            self.seconds += seconds
-            self._total.cpu_seconds += seconds
-
-    def send(self, value: Any) -> Any:
-        return self._measured(self._step, value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._measured(self._inside.throw, *error)
-
-    def close(self) -> None:
-        self._measured(self._inside.close)
-
-    def _measured(self, function: Any, *values: Any) -> Any:
-        """As `__next__`, where a few calls more do not matter."""
-        charge = this_thread.charge
-        outer, now = charge.account, thread_time()
-        if outer is not None:
-            outer.add(now - charge.since)
-        charge.account, charge.since = self, now
+            sent = yield awaited
+        except BaseException as thrown:  # noqa: BLE001  # what an event loop throws is the coroutine's
+            error = thrown
+        account.enter()
         try:
-            return function(*values)
+            awaited = steps.send(sent) if error is None else _throw(steps, error)
+        except StopIteration as end:
+            return end.value
         finally:
-            now = thread_time()
-            self.add(now - charge.since)
-            charge.account, charge.since = outer, now
+            error = None  # it refers to this frame
 
-    @property
-    def _inside(self) -> Any:
-        return getattr(self._step, "__self__", None)
 
-    @property
-    def cr_frame(self) -> Any:
-        return getattr(self._inside, "cr_frame", None)
+async def as_coroutine(awaitable: Awaitable[Any]) -> Any:
+    """For an awaitable that may have other steps than a coroutine has."""
+    return await awaitable
 
-    @property
-    def cr_await(self) -> Any:
-        return getattr(self._inside, "cr_await", None)
 
-    @property
-    def cr_code(self) -> Any:
-        return getattr(self._inside, "cr_code", None)
-
-    @property
-    def cr_running(self) -> bool:
-        return bool(getattr(self._inside, "cr_running", False))
+def _throw(steps: Steps, error: BaseException) -> Any:
+    try:
+        if isinstance(error, GeneratorExit):
+            steps.close()
+            raise error
+        return steps.throw(error)
+    finally:
+        del error  # its traceback refers to this frame

@@ -6,7 +6,7 @@ from typing import Any
 
 from telemetry.costs.account import CpuAccount, CpuSlice, settle
 from telemetry.costs.cost_ledger import JOB, LEDGER
-from telemetry.costs.measured_steps import MeasuredSteps
+from telemetry.costs.measured_steps import StepAccount, measured_steps
 from telemetry.costs.prices import Prices
 from telemetry.failsafe import failsafe
 
@@ -38,12 +38,11 @@ class RunCost:
 
     def steps(self, coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
         """The coroutine of the job, measured."""
-        account = MeasuredSteps()
-        account.measure(coroutine)
+        account = StepAccount()
         account.seconds, account.charged_usd = self._account.seconds, self._account.charged_usd
         account.continue_with(self._total)
         self._account, self._is_measured = account, True
-        return account
+        return measured_steps(account, coroutine)
 
     def cpu_seconds(self) -> float | None:
         """None if it was not measured as a whole."""

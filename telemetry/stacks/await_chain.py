@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import CellType, CodeType
+from types import CellType, CodeType, GeneratorType
 from typing import Any, Final, TypeAlias
 
 from telemetry.json_safe import to_text
@@ -29,8 +29,10 @@ _GROUP_MODULES: Final = ("asyncio.", "anyio.")
 _MAX_SEARCHED: Final = 200
 _CONTAINERS: Final = (set, frozenset, list, tuple, dict)
 _KINDS: Final = (("cr_frame", "cr_await"), ("ag_frame", "ag_await"), ("gi_frame", "gi_yieldfrom"))
+_STEPS_OF_COROUTINE: Final = "coroutine_wrapper"
+"""The type of what `__await__` of a coroutine returns."""
 _OPAQUE: Final = frozenset(
-    {"FutureIter", "async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"}
+    {"FutureIter", "async_generator_asend", "async_generator_athrow", _STEPS_OF_COROUTINE, "anext_awaitable"}
 )
 _CHAINED: Final = "_chain_future"
 """Part of the name of the callback by which a future waits for one of `concurrent.futures`."""
@@ -89,12 +91,19 @@ def _walk(awaitable: Any, frames: Frames) -> tuple[list[Any], Any]:
             coroutines.append(awaitable)
             if (frame := getattr(awaitable, names[0])) is not None:
                 frames.append(stack_frame(frame))
-            awaitable = getattr(awaitable, names[1])
+            awaitable = getattr(awaitable, names[1]) or _driven(awaitable)
         elif type(awaitable).__name__ in _OPAQUE:
             awaitable = next(iter(_hidden(awaitable)), None)
         else:
             break
     return coroutines, awaitable
+
+
+def _driven(awaitable: Any) -> Any:
+    """The coroutine that a generator takes step by step itself, as `telemetry.costs` does to measure each."""
+    if type(awaitable) is not GeneratorType:
+        return None
+    return next((each for each in gc.get_referents(awaitable) if type(each).__name__ == _STEPS_OF_COROUTINE), None)
 
 
 def _names(awaitable: Any) -> tuple[str, str] | None:

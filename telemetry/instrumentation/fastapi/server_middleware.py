@@ -1,12 +1,16 @@
 """The outermost middleware: it measures what the client sees, and leaves to the published one what that alone does."""
 
 from collections.abc import Awaitable, Callable
+from time import thread_time
+from types import CoroutineType
 from typing import Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 
+from telemetry.costs.account import this_thread
+from telemetry.costs.measured_steps import ENDED, as_coroutine, further_steps
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.fastapi import websocket
 from telemetry.instrumentation.fastapi.headers import url
@@ -35,21 +39,33 @@ class HTTPServerMiddleware:
         self._untraced_paths, self._untraced_beginnings = measuring.untraced_paths, measuring.untraced_beginnings
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """No coroutine function: a request is awaited step by step, each charged to it."""
+        """No coroutine function: each would be one more frame of a request."""
         if (other := self._other(scope)) is not None:
             return other(scope, receive, send)
-        request = ServerRequest(self._measuring, scope, receive, send)
-        request.measure(self._serve(request, receive))
-        return request
+        return self._serve(scope, receive, send)
 
-    async def _serve(self, request: ServerRequest, receive: Receive) -> None:
-        scope = request.scope
-        scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
-        path = scope["path"]
-        is_untraced = path in self._untraced_paths or path.startswith(self._untraced_beginnings)
-        token = None if is_untraced else request.start()
+    async def _serve(  # noqa: C901, PLR0912, PLR0915  # a call more costs more
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """A request, charged with its CPU time from here on. Most requests end in their first step."""
+        charge = this_thread.charge
+        outer, now = charge.account, thread_time()
+        if outer is not None:
+            outer.add(now - charge.since)
+            charge.since = now
+        request = ServerRequest(self._measuring, scope, receive, send)
+        request.thread_charge, request.outer = charge, outer
+        charge.account, charge.since = request, now
+        token = None
         try:
-            await self._inner(scope, request.receive if request.connection is None else receive, request.pass_on)
+            scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
+            path = scope["path"]
+            if path not in self._untraced_paths and not path.startswith(self._untraced_beginnings):
+                token = request.start()
+            answered = self._inner(scope, request.receive if request.connection is None else receive, request.pass_on)
+            steps = (answered if type(answered) is CoroutineType else as_coroutine(answered)).__await__()
+            if (awaited := next(steps, ENDED)) is not ENDED:
+                await further_steps(request, steps, awaited)
         except Exception as error:
             request.fail(error)
             raise
@@ -60,6 +76,9 @@ class HTTPServerMiddleware:
             scope.pop(_FASTAPI_TELEMETRY, None)
             if token is not None:
                 otel_context.detach(token)
+            charge, now = request.thread_charge, thread_time()
+            request.total.cpu_seconds += now - charge.since
+            charge.account, charge.since = request.outer, now
 
     def _other(self, scope: Scope) -> ASGIApp | None:
         """Who answers a request that is not measured here; None for one that is."""

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from telemetry import semconv
 from telemetry.costs.account import PENDING
-from telemetry.costs.measured_steps import MeasuredSteps
+from telemetry.costs.measured_steps import StepAccount
 from telemetry.failsafe import failsafe, warn_once
 from telemetry.instrumentation.fastapi.headers import HEADER_SETTER
 from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY, RequestMeasuring
@@ -34,8 +34,8 @@ _WITHOUT_BODY: Final = frozenset({*range(100, 200), 204, 304})
 _response_propagator: Callable[[], ResponsePropagator | None] = get_global_response_propagator
 
 
-class ServerRequest(MeasuredSteps):
-    """One request and its response, awaited step by step; its owner calls `start` first, `end` last, and `fail` before it if the application raised.
+class ServerRequest(StepAccount):
+    """One request and its response, charged with its CPU time; its owner calls `start` first, `end` last, and `fail` before it if the application raised.
 
     Attributes:
         connection: the object of the server that writes the response, if it says by `disconnected` whether the client has left, as
@@ -70,7 +70,7 @@ class ServerRequest(MeasuredSteps):
         self, measuring: RequestMeasuring, scope: Scope, receive: Receive, send: Send
     ) -> None:
         method = scope["method"]
-        self.seconds, self.charged_usd, self.is_whole, self._total = 0.0, 0.0, True, PENDING
+        self.seconds, self.charged_usd, self.total = 0.0, 0.0, PENDING
         self.disconnected = False
         connection = getattr(send, "__self__", None)
         self.connection = connection if connection is not None and _says_who_left(connection) else None
@@ -184,7 +184,7 @@ class ServerRequest(MeasuredSteps):
         if self._context and (propagator := _response_propagator()) is not None:
             propagator.inject(message, context=self._context, setter=HEADER_SETTER)
 
-    def complete(self, status: Status) -> None:
+    def complete(self, status: Status) -> None:  # noqa: PLR0915  # a call more costs more
         """Record the request, once: when the response is complete, or when it is clear that it never will be."""
         self.is_open = False
         try:
@@ -195,7 +195,10 @@ class ServerRequest(MeasuredSteps):
             version = self.scope.get("http_version", "")
             series = measuring.durations[self._method, route, status, self._is_secure, version]
             series.record(seconds, self._context, self._is_sampled)
-            self.settle_into(series.cost)
+            if self.seconds or self.charged_usd:  # it has waited: else nothing is to be handed over
+                self.settle_into(series.cost)
+            else:
+                self.total = series.cost
             if self.span is not None:
                 self._ended_ns = time_ns()
                 measuring.tracer.describe(self.span, series.span_name, series.outcome)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import types
 
 import httpx
 import pytest
@@ -9,7 +10,8 @@ from fastapi import BackgroundTasks, FastAPI
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.costs import LEDGER, ROUTE
+from telemetry.costs import LEDGER, OPENAI, ROUTE, charge
+from telemetry.costs.account import PENDING, current_account
 from telemetry.costs.worker_threads import charge_worker_threads, leave_worker_threads
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from tests.unit.telemetry.costs.test_run_costs import burn
@@ -84,3 +86,56 @@ def test_a_request_is_charged_for_worker_threads_background_tasks_and_what_crash
 
 def test_a_path_without_a_route_is_unmatched(app):
     assert costs(app, "/nowhere")["unmatched"] > 0
+
+
+def test_a_request_that_is_cancelled_leaves_its_thread_to_others(app):
+    @app.get("/waits")
+    async def waits():
+        burn(0.02)
+        await asyncio.sleep(30)
+
+    async def cancel():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.get("/waits"), 0.5)
+
+    before = LEDGER.cpu_seconds().get((ROUTE, "/waits"), 0.0)
+    asyncio.run(cancel())
+
+    assert LEDGER.cpu_seconds()[ROUTE, "/waits"] - before == pytest.approx(0.02, rel=0.5)
+    assert current_account() is None
+
+
+def test_an_application_may_return_any_awaitable(app):
+    @types.coroutine
+    def generator(scope, receive, send):
+        burn(0.02)
+        yield from asyncio.sleep(0).__await__()
+        yield from send({"type": "http.response.start", "status": 204, "headers": []}).__await__()
+        yield from send({"type": "http.response.body", "body": b""}).__await__()
+
+    class Middleware:
+        def __init__(self, app):
+            self.app = app
+
+        def __call__(self, scope, receive, send):
+            return generator(scope, receive, send)
+
+    app.add_middleware(Middleware)
+
+    assert costs(app, "/generator")["unmatched"] >= 0.02
+
+
+def test_what_another_service_charges_belongs_to_the_route_before_and_after_the_request_has_waited(app):
+    @app.get("/draft")
+    async def draft():
+        charge(0.5)
+        await asyncio.sleep(0.001)
+        charge(0.25)
+
+    before, pending = LEDGER.usage().get((OPENAI, ROUTE, "/draft"), 0.0), PENDING.charged_usd
+    costs(app, "/draft")
+
+    assert LEDGER.usage()[OPENAI, ROUTE, "/draft"] - before == pytest.approx(0.75)
+    assert PENDING.charged_usd == pytest.approx(pending)
