@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import ssl
+import sys
 import tempfile
 import threading
 import warnings
@@ -18,6 +19,8 @@ import certifi
 import httpx
 import psycopg
 import pytest
+from hypothesis.internal import charmap
+from hypothesis.internal.intervalsets import IntervalSet
 from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
 from sqlalchemy.engine import URL, Engine, make_url
 
@@ -31,7 +34,7 @@ from telemetry.redaction.policy import POLICY
 TEMPLATE = "migrated"
 DATABASES = ["sqlite", "postgresql"]
 OURS = frozenset(name.upper() for name in Settings.model_fields)
-OTHERS = ("OTEL_", "PG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+OTHERS = ("OTEL_", "PG", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _numbers = count()
 
 
@@ -95,11 +98,29 @@ def _authorities_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _characters_of_utf_8() -> Iterator[None]:
+    """Each process with a text of Hypothesis would try all characters for two seconds: whether UTF-8 has it."""
+    utf_8 = IntervalSet([(0, 0xD7FF), (0xE000, sys.maxunicode)]), IntervalSet([])
+    of_any = charmap.intervals_from_codec
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charmap, "intervals_from_codec", lambda name: utf_8 if name == "utf-8" else of_any(name))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _name_of_test_clients() -> Iterator[None]:
     """The service answers to the name by which the clients of FastAPI and Starlette ask for it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.settings.LOOPBACK_NAMES", (*LOOPBACK_NAMES, "testserver"))
         yield
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As pytest's. To find a free name, that one goes through the directories of all tests before: 6 ms for the last ones."""
+    path = tmp_path_factory.getbasetemp() / f"test{next(_numbers)}"
+    path.mkdir(mode=0o700)
+    return path
 
 
 @pytest.fixture(autouse=True)
