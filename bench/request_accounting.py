@@ -25,9 +25,9 @@ from telemetry.instrumentation.fastapi import server_middleware, server_request
 PROCESSES, QUICK_PROCESSES = 9, 3
 CALLS, QUICK_CALLS = 20, 10
 OURS = "this project: metrics, traces at 10 %, jobs"
-_RUNS = 100
-_REQUESTS = 20
-_READINGS = 200
+_RUNS = 200
+_REQUESTS = 5
+_READINGS = 50
 _ACCOUNTING = {
     "class ServerRequest(StepAccount):": "class ServerRequest:",
     "        self.seconds, self.charged_usd, self.total = 0.0, 0.0, PENDING\n": "",
@@ -69,15 +69,17 @@ def driver(directory: Path) -> Callable[[], tuple[float, float, float]]:
     apps = (_Uncharged(charged.app, charged._measuring), charged)
     runner = asyncio.Runner()
 
-    def run(app: Any) -> float:
-        runner.run(drive(app, 2))
+    async def run(app: Any) -> float:
+        await drive(app, 1)
         started = thread_time()
-        runner.run(drive(app, _REQUESTS))
+        await drive(app, _REQUESTS)
         return (thread_time() - started) / _REQUESTS * 1e6
 
+    async def runs() -> list[tuple[float, float, float]]:
+        return [(await run(apps[0]), await run(apps[1]), _reading()) for _ in range(_RUNS)]
+
     def measure() -> tuple[float, float, float]:
-        runs = [(run(apps[0]), run(apps[1]), _reading()) for _ in range(_RUNS)]
-        without, with_it, reading = (min(each) for each in zip(*runs, strict=True))
+        without, with_it, reading = (min(each) for each in zip(*runner.run(runs()), strict=True))
         return without, with_it, reading
 
     return measure
@@ -97,7 +99,7 @@ class _Uncharged(server_middleware.HTTPServerMiddleware):
         super().__init__(*arguments)
         self._request = _without_accounting(server_request).ServerRequest
 
-    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         request = self._request(self._measuring, scope, receive, send)
         token = None
         try:

@@ -1,9 +1,10 @@
 """A coroutine whose steps are measured: between two of them the event loop works for others."""
 
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from inspect import CO_COROUTINE
 from time import thread_time
-from types import coroutine
-from typing import Any, Final
+from types import FunctionType, coroutine
+from typing import Any, Final, cast
 
 from telemetry.costs.account import CpuAccount, ThreadCharge, this_thread
 
@@ -74,9 +75,16 @@ def further_steps(account: StepAccount, steps: Steps, awaited: Any) -> Steps:
             error = None  # it refers to this frame
 
 
-async def as_coroutine(awaitable: Awaitable[Any]) -> Any:
-    """For an awaitable that may have other steps than a coroutine has."""
-    return await awaitable
+def as_coroutine_function(function: Callable[..., Awaitable[Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """The same function if it returns coroutines; else around it one that does: other awaitables may have other steps."""
+    called = function if isinstance(function, FunctionType) else getattr(type(function), "__call__", None)  # noqa: B004
+    if getattr(getattr(called, "__code__", None), "co_flags", 0) & CO_COROUTINE:
+        return cast("Callable[..., Coroutine[Any, Any, Any]]", function)
+
+    async def call(*arguments: Any) -> Any:
+        return await function(*arguments)
+
+    return call
 
 
 def _throw(steps: Steps, error: BaseException) -> Any:
