@@ -37,8 +37,10 @@ class StepAccount(CpuAccount):
 
     def leave(self) -> None:
         charge, now = self.thread_charge, thread_time()
-        self.add(now - charge.since)
+        seconds = now - charge.since
         charge.account, charge.since = self.outer, now
+        self.seconds += seconds
+        self.total.cpu_seconds += seconds
 
 
 @coroutine
@@ -58,17 +60,17 @@ def measured_steps(account: StepAccount, inner: Coroutine[Any, Any, Any]) -> Ste
 @coroutine
 def further_steps(account: StepAccount, steps: Steps, awaited: Any) -> Steps:
     """All steps but the first one, at whose end the coroutine awaits something. Begins and ends within a step."""
-    error: BaseException | None = None
+    send, enter, leave = steps.send, account.enter, account.leave
+    sent, error = None, None
     while True:
-        account.leave()
-        sent = None
+        leave()
         try:
             sent = yield awaited
         except BaseException as thrown:  # noqa: BLE001  # what an event loop throws is the coroutine's
             error = thrown
-        account.enter()
+        enter()
         try:
-            awaited = steps.send(sent) if error is None else _throw(steps, error)
+            awaited = send(sent) if error is None else _throw(steps, error)
         except StopIteration as end:
             return end.value
         finally:
