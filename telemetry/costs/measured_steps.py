@@ -1,9 +1,10 @@
 """A coroutine whose steps are measured: between two of them the event loop works for others."""
 
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from inspect import CO_COROUTINE
 from time import thread_time
-from types import coroutine
-from typing import Any, Final
+from types import FunctionType, coroutine
+from typing import Any, Final, cast
 
 from telemetry.costs.account import CpuAccount, ThreadCharge, this_thread
 
@@ -36,8 +37,10 @@ class StepAccount(CpuAccount):
 
     def leave(self) -> None:
         charge, now = self.thread_charge, thread_time()
-        self.add(now - charge.since)
+        seconds = now - charge.since
         charge.account, charge.since = self.outer, now
+        self.seconds += seconds
+        self.total.cpu_seconds += seconds
 
 
 @coroutine
@@ -57,26 +60,33 @@ def measured_steps(account: StepAccount, inner: Coroutine[Any, Any, Any]) -> Ste
 @coroutine
 def further_steps(account: StepAccount, steps: Steps, awaited: Any) -> Steps:
     """All steps but the first one, at whose end the coroutine awaits something. Begins and ends within a step."""
-    error: BaseException | None = None
+    send, enter, leave = steps.send, account.enter, account.leave
+    sent, error = None, None
     while True:
-        account.leave()
-        sent = None
+        leave()
         try:
             sent = yield awaited
         except BaseException as thrown:  # noqa: BLE001  # what an event loop throws is the coroutine's
             error = thrown
-        account.enter()
+        enter()
         try:
-            awaited = steps.send(sent) if error is None else _throw(steps, error)
+            awaited = send(sent) if error is None else _throw(steps, error)
         except StopIteration as end:
             return end.value
         finally:
             error = None  # it refers to this frame
 
 
-async def as_coroutine(awaitable: Awaitable[Any]) -> Any:
-    """For an awaitable that may have other steps than a coroutine has."""
-    return await awaitable
+def as_coroutine_function(function: Callable[..., Awaitable[Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """The same function if it returns coroutines; else around it one that does: other awaitables may have other steps."""
+    called = function if isinstance(function, FunctionType) else getattr(type(function), "__call__", None)  # noqa: B004
+    if getattr(getattr(called, "__code__", None), "co_flags", 0) & CO_COROUTINE:
+        return cast("Callable[..., Coroutine[Any, Any, Any]]", function)
+
+    async def call(*arguments: Any) -> Any:
+        return await function(*arguments)
+
+    return call
 
 
 def _throw(steps: Steps, error: BaseException) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from time import thread_time
-from types import CoroutineType
 from typing import Final
 
 from opentelemetry import context as otel_context
@@ -10,7 +9,7 @@ from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 
 from telemetry.costs.account import this_thread
-from telemetry.costs.measured_steps import ENDED, as_coroutine, further_steps
+from telemetry.costs.measured_steps import ENDED, as_coroutine_function, further_steps
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.fastapi import websocket
 from telemetry.instrumentation.fastapi.headers import url
@@ -32,7 +31,7 @@ class HTTPServerMiddleware:
 
     def __init__(self, published_stack: ASGIApp, measuring: RequestMeasuring) -> None:
         self.app = published_stack  # by this name others find the published middleware
-        self._inner = measuring.published.app
+        self._inner = as_coroutine_function(measuring.published.app)
         self._is_excluded = measuring.published.is_excluded
         self._measuring = measuring
         self._traces_messages = measuring.published.traces_messages
@@ -62,8 +61,8 @@ class HTTPServerMiddleware:
             path = scope["path"]
             if path not in self._untraced_paths and not path.startswith(self._untraced_beginnings):
                 token = request.start()
-            answered = self._inner(scope, request.receive if request.connection is None else receive, request.pass_on)
-            steps = (answered if type(answered) is CoroutineType else as_coroutine(answered)).__await__()
+            inner = self._inner(scope, request.receive if request.connection is None else receive, request.pass_on)
+            steps = inner.__await__()
             if (awaited := next(steps, ENDED)) is not ENDED:
                 await further_steps(request, steps, awaited)
         except Exception as error:
