@@ -4,7 +4,7 @@ from collections import ChainMap
 from enum import Enum
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.json_safe import dumps, loads, without_surrogates
@@ -45,11 +45,13 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])), JSON, max_size=5))
 def test_what_json_can_hold_comes_back_as_it_was(metadata):
     assert kept(metadata) == metadata
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text())
 def test_any_text_can_be_written_to_any_database_once_it_is_clean(text):
     without_surrogates(text).encode("utf-8")

@@ -2,7 +2,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -112,6 +112,7 @@ def test_numbers_are_written_so_that_nothing_of_them_is_lost(value, written):
 
 
 @pytest.mark.parametrize("content_type", PARSERS)
+@settings(max_examples=40, deadline=None)
 @given(value=st.floats() | st.integers(-(2**53), 2**53))
 def test_a_number_comes_back_as_it_was(content_type, value):
     [family] = PARSERS[content_type](encode([gauge(**{"": value})], content_type).decode())
@@ -131,6 +132,7 @@ def test_a_label_comes_back_as_it_was(content_type, value):
     assert sample.labels == {"path": value}
 
 
+@settings(max_examples=40, deadline=None)
 @given(value=st.text(st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")))
 def test_any_label_comes_back_as_it_was(value):
     [family] = parse_text(encode([gauge(**{pairs({"a": value, "b": "x"}): 1})]).decode())

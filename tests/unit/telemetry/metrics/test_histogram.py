@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics.export import HistogramDataPoint
@@ -90,6 +90,7 @@ def histogram(bounds_of_it, measured):
     return made
 
 
+@settings(max_examples=40, deadline=None)
 @given(bounds, values, bounds, values)
 def test_whatever_the_bounds_are_what_is_counted_below_those_that_remain_is_true(one_bounds, one, other_bounds, other):
     made = histogram(one_bounds, one)

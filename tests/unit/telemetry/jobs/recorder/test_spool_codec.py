@@ -14,7 +14,7 @@ moments = st.datetimes(timezones=st.just(UTC))
 values = st.recursive(st.none() | st.booleans() | st.integers() | texts, lambda inner: st.lists(inner, max_size=3))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     error_message=st.none() | texts,
     metadata=st.dictionaries(texts, values, max_size=3),

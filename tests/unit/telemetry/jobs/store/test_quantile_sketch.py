@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.jobs.store.quantile_sketch import ACCURACY, QuantileSketch
@@ -14,6 +14,7 @@ def nearest_rank(values, percent):
     return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(durations, min_size=1, max_size=200), st.sampled_from([1, 5, 50, 95, 99, 100]))
 def test_a_percentile_is_within_one_percent_of_the_nearest_rank(values, percent):
     exact = nearest_rank(values, percent)
@@ -21,6 +22,7 @@ def test_a_percentile_is_within_one_percent_of_the_nearest_rank(values, percent)
     assert QuantileSketch(values).percentile(percent) == pytest.approx(exact, abs=ACCURACY * 1.001 * exact + 1e-6)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(durations, max_size=50), st.lists(durations, max_size=50))
 def test_sketches_add_up_to_that_of_all(one, other):
     together = QuantileSketch(one)
@@ -30,6 +32,7 @@ def test_sketches_add_up_to_that_of_all(one, other):
     assert len(together) == len(one) + len(other)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(durations, min_size=1, max_size=50))
 def test_a_sketch_comes_back_from_json_as_it_was(values):
     stored = json.loads(json.dumps(QuantileSketch([0.0, *values]).stored()))
@@ -53,6 +56,7 @@ def test_what_is_longer_than_any_run_has_a_bound():
     assert QuantileSketch([1e300]).percentile(50) == pytest.approx(1e12, rel=0.03)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(durations, min_size=1, max_size=50))
 def test_what_is_taken_back_was_never_there(values):
     sketch = QuantileSketch([0.0, *values])

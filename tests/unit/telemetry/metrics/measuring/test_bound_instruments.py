@@ -71,7 +71,7 @@ def is_bound(instrument, amount, attributes, context=None):
 
 
 @pytest.mark.parametrize("kind", RECORD)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(measurements=st.lists(st.tuples(AMOUNTS, LABELS), max_size=12))
 def test_whatever_is_measured_is_what_the_sdk_would_have_measured(kind, measurements):
     meters = BothMeters()

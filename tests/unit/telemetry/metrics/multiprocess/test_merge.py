@@ -1,7 +1,7 @@
 """merge: what is summed over the workers, and how gauges are combined."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.instruments import METRIC_MAPPINGS
@@ -170,6 +170,7 @@ def sums(live, dead):
     return families["some_total"].series[""], families["some_seconds"].histograms[""].sum
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(seconds, min_size=2, max_size=6), st.data())
 def test_no_sum_falls_by_its_last_digit_when_workers_change_places_or_go_into_an_archive(measured, data):
     snapshots = [of("0", counter(each), histogram([1, 0, 0], each)) for each in measured]
@@ -183,6 +184,7 @@ def test_no_sum_falls_by_its_last_digit_when_workers_change_places_or_go_into_an
     assert sum(measured) == pytest.approx(before[0], abs=1e-6)
 
 
+@settings(max_examples=40, deadline=None)
 @given(seconds, seconds, seconds)
 def test_no_sum_falls_when_one_of_its_parts_rises(other, one, more):
     snapshots = [of("0", counter(one), histogram([1, 0, 0], one)), of("1", counter(other), histogram([1, 0, 0], other))]

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.metrics.families import Family
@@ -37,6 +37,7 @@ families = st.builds(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(texts, st.floats(0, 2e9), st.lists(families, max_size=3))
 def test_a_snapshot_comes_back_as_it_was(worker, taken_at, families_of_it):
     back = Snapshot.decode(Snapshot(worker, taken_at, families_of_it).encode())
