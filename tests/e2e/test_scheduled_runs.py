@@ -55,13 +55,13 @@ def skipped(service: Program) -> int:
     return int(found[1])
 
 
-@pytest.mark.timeout(TICKS + 120)
+@pytest.mark.timeout(TICKS + 240)
 def test_each_tick_runs_once_or_is_accounted_for(database_url: URL, programs: Programs, capsys):
     programs.write("each_second.py", APP)
     service = programs.uvicorn(
         "each_second:app", "--workers", "4", DATABASE_URL=database_url.render_as_string(hide_password=False)
     )
-    service.wait_for("/readyz", within=60)
+    service.wait_for("/readyz", within=120)
     stop, killed = threading.Event(), list[float]()
     killer = threading.Thread(target=killing, args=(service, stop, killed))
     killer.start()

@@ -36,7 +36,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]
     """Two workers, and one sandbox."""
     programs = Programs(tmp_path_factory.mktemp("pair"))
     pair = SandboxedService.start(programs, "--workers", "2")
-    pair.service.wait_for("/readyz")
+    pair.service.wait_for("/readyz", within=90)
     yield pair
     programs.kill()
 
@@ -122,7 +122,7 @@ def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_dat
 
 
 def test_ctrl_c_ends_two_workers_and_their_sandbox(pair: SandboxedService):
-    pair.service.wait_for("/readyz")
+    pair.service.wait_for("/readyz", within=90)
     assert eventually(pair.sandbox_process)
     everybody = eventually(pair.processes)
 
