@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.console.plots import waterfall
@@ -30,6 +30,7 @@ def test_a_bar_is_where_its_span_is(offset, seconds, total, found):
     assert waterfall.bar(offset, seconds, total) == found
 
 
+@settings(max_examples=40, deadline=None)
 @given(TIMES, TIMES, TIMES)
 def test_a_bar_never_lies_outside(offset, seconds, total):
     x, width = waterfall.bar(offset, seconds, total)

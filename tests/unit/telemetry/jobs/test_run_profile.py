@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -172,6 +172,7 @@ def test_clocks_that_go_backwards_count_nothing(stage):
     assert stage.profile() == ("SELECT", 0.0, None)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 50)), min_size=1, max_size=30))
 def test_the_slowest_is_that_with_the_largest_sum(spans):
     stage, sums = Stage(), {}

@@ -1,6 +1,6 @@
 """Names for Prometheus: the same as those of the published exporter."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.prometheus import _mapping
 
@@ -12,12 +12,14 @@ UNITS = st.sampled_from(
 TEXT = st.text(alphabet="aZ09_:./{}-% é", max_size=12)
 
 
+@settings(max_examples=40, deadline=None)
 @given(TEXT)
 def test_names_are_those_of_the_exporter(name):
     assert metric_name(name) == _mapping.sanitize_full_name(name)
     assert label_name(name) == _mapping.sanitize_attribute(name)
 
 
+@settings(max_examples=40, deadline=None)
 @given(UNITS | st.sampled_from(sorted(_mapping._UNIT_MAPPINGS)) | TEXT)
 def test_units_are_those_of_the_exporter(unit):
     assert unit_suffix(unit) == _mapping.map_unit(unit)

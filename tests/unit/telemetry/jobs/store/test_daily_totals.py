@@ -1,6 +1,6 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.jobs.store.daily_totals import (
@@ -23,6 +23,7 @@ def test_a_day_is_one_of_utc():
     assert midnight(FIRST) == datetime(2025, 10, 1, tzinfo=UTC)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.sets(st.integers(0, 20)), st.none() | st.integers(-48, 500), st.integers(-72, 600))
 def test_a_moment_is_on_a_day_or_in_what_is_left(numbers, since, hours):
     days = [FIRST + number * DAY for number in sorted(numbers)]
