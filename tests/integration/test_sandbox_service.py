@@ -35,10 +35,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]:
     """Two workers, and one sandbox."""
     programs = Programs(tmp_path_factory.mktemp("pair"))
-    pair = SandboxedService.start(programs, "--workers", "2")
-    pair.service.wait_for("/readyz", within=90)
-    yield pair
-    programs.kill()
+    try:
+        pair = SandboxedService.start(programs, "--workers", "2")
+        pair.service.wait_for("/readyz", within=90)
+        yield pair
+    finally:
+        programs.kill()
 
 
 @pytest.fixture
