@@ -140,7 +140,7 @@ async def worst_lag(work):
 
 
 def test_a_slow_database_does_not_block_the_event_loop(stage):
-    store = Slow(0.2)
+    store = Slow(1.0)
     recorder = Recorder(store.write)
     stage.activate(recorder)
     threads = threading.active_count()
@@ -154,7 +154,7 @@ def test_a_slow_database_does_not_block_the_event_loop(stage):
 
     lag = asyncio.run(worst_lag(jobs))
 
-    assert lag < 0.15
+    assert lag < 0.8  # who waits for the database waits for a second
     assert threading.active_count() <= threads + 2  # the spool's and the writer's
     assert recorder.shutdown(10)
     assert {run.status for run in store.written} == {"running", "success"}
