@@ -33,7 +33,7 @@ from telemetry.metrics.pipeline import MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.pipeline import RecentContext, RecentPipeline
-from telemetry.sdk import otlp_values
+from telemetry.sdk import export_backlog, otlp_values
 from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.sdk.forked_identity import ForkedIdentity
 from telemetry.sdk.shutdown import ShutdownThreads, Step, attempt
@@ -213,7 +213,7 @@ def _observe(telemetry: Telemetry) -> None:
     pool_metrics.observe_connections(meter)
     if telemetry.jobs.is_on:
         telemetry.jobs.observe(meter)
-    self_metrics.observe_queues(meter, lambda: telemetry.jobs.queues() | telemetry.recent.queues())
+    self_metrics.observe_queues(meter, telemetry.jobs.queues, telemetry.recent.queues, export_backlog.queues)
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
     self_metrics.observe_replaced_values(meter, otlp_values.replaced)

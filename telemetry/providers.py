@@ -88,7 +88,7 @@ def tracer_provider(
         provider = GuardedTracerProvider(resource, meters)
     provider.sampler = JobSampler(provider.sampler, jobs.profiler.has)
     provider.add_span_processor(JobSpanProcessor(jobs.record, RunMetrics(jobs.instruments), jobs.profiler))
-    for processor in exporters.span_processors(meters):
+    for processor in exporters.span_processors(meters, jobs.instruments.dropped):
         provider.add_span_processor(processor)
     return provider
 
@@ -107,7 +107,7 @@ def log_handler(
     if alerts.exporter is not None:
         alerting = SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider())
         provider.add_log_record_processor(alerting)
-    exported = exporters.log_processors(meters)
+    exported = exporters.log_processors(meters, instruments.dropped)
     for processor in exported:
         provider.add_log_record_processor(FeedbackGuard(processor))
     level = logging.NOTSET if exported else logging.ERROR

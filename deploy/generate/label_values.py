@@ -139,6 +139,7 @@ _CHANNELS: Final[Labels] = {"channel": frozenset(REQUIRED)}
 _RECORDS: Final = frozenset({"job_runs"})
 _LOGS: Final = frozenset({"log_console", "log_files", "log_pipeline"})
 _EXPORTED: Final = frozenset({"spans", "logs"})
+_UNSENT: Final = frozenset({"unsent_spans", "unsent_logs"})
 _COSTS: Final[Labels] = {"kind": frozenset(KINDS)}
 _REQUESTS: Final[Mapping[str, Labels]] = {
     "http_requests_total http_request_duration_seconds": _REQUEST,
@@ -176,7 +177,7 @@ _WORK: Final[Mapping[str, Labels]] = {
     "python_gc_collections_total": {"generation": frozenset({"0", "1", "2"})},
 }
 _TELEMETRY: Final[Mapping[str, Labels]] = {
-    "telemetry_queue_size telemetry_queue_capacity": {"queue": _RECORDS | _EXPORTED | {"recent"}},
+    "telemetry_queue_size telemetry_queue_capacity": {"queue": _RECORDS | _EXPORTED | _UNSENT | {"recent"}},
     "telemetry_recent_dropped_total": {
         "kind": frozenset(semconv.RECENT_KINDS),
         "reason": frozenset(semconv.RECENT_DROP_REASONS),

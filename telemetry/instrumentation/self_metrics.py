@@ -36,14 +36,17 @@ def observe_page(meter: Meter, page: IncompletePage) -> None:
     )
 
 
-def observe_queues(meter: Meter, queues: Callable[[], Mapping[str, Queue]]) -> None:
-    """Observe the size and the capacity of each queue that there is, by its name."""
+def observe_queues(meter: Meter, *sources: Callable[[], Mapping[str, Queue]]) -> None:
+    """Observe the size and the capacity of each queue that the sources have, by its name."""
+
+    def queues() -> Iterable[tuple[str, Queue]]:
+        return [item for source in sources for item in source().items()]
 
     def size(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(queue.size, {semconv.QUEUE: name}) for name, queue in queues().items()]
+        return [Observation(queue.size, {semconv.QUEUE: name}) for name, queue in queues()]
 
     def capacity(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(queue.capacity, {semconv.QUEUE: name}) for name, queue in queues().items()]
+        return [Observation(queue.capacity, {semconv.QUEUE: name}) for name, queue in queues()]
 
     meter.create_observable_gauge(semconv.TELEMETRY_QUEUE_SIZE, [size], "{item}", "Items that wait.")
     meter.create_observable_gauge(

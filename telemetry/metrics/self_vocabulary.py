@@ -52,7 +52,6 @@ def _sdk_mappings(queue: str, signal: str) -> tuple[MetricMapping, ...]:
             "telemetry_queue_capacity", "gauge", f"{processor}.queue.capacity", "Items that a queue can hold.", labels
         ),
         MetricMapping("telemetry_dropped_total", "counter", f"{processor}.processed", _DROPPED, reasons, _is_failed),
-        MetricMapping("telemetry_dropped_total", "counter", exported, _DROPPED, reasons, _is_failed),
         MetricMapping(
             "telemetry_exported_total", "counter", exported, "Items that the OTLP endpoint accepted.", labels, _is_sent
         ),

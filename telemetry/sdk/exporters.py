@@ -13,16 +13,24 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
-from opentelemetry.metrics import MeterProvider
+from opentelemetry.metrics import Counter, MeterProvider
 from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SimpleSpanProcessor,
+    SpanExportResult,
+)
 
+from telemetry import semconv
 from telemetry.compatibility.unstable_api import (
     BatchLogRecordProcessor,
     ConsoleLogRecordExporter,
+    LogRecordExportResult,
     LogRecordProcessor,
+    ReadableLogRecord,
     SimpleLogRecordProcessor,
 )
 from telemetry.environment import otel_variables
@@ -33,11 +41,14 @@ from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExp
 from telemetry.redaction.shown_settings import redact_start_error
 from telemetry.redaction.wrong_variables import check_opentelemetry
 from telemetry.sdk.env_defaults import default_variables
+from telemetry.sdk.export_backlog import BacklogKind, ExportBacklog
 from telemetry.sdk.otlp_batches import with_prepared_batches
 from telemetry.settings import SettingsError
 
 SIGNALS: Final = otel_variables.SIGNALS
 _LOG_EXPORTERS: Final = "_log_exporter"
+_BYTES_OF_ITEM: Final = 512
+"""What an item has beside its texts, roughly."""
 
 
 def exporter_names(signal: Signal, environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -73,22 +84,30 @@ def check_configuration() -> None:
             proxy_for(endpoint(signal), socks_package="socks")
 
 
-def span_processors(meters: MeterProvider) -> list[SpanProcessor]:
-    """Processors with the selected span exporters. Raises SettingsError if an exporter refuses its variables."""
+def span_processors(meters: MeterProvider, dropped: Counter) -> list[SpanProcessor]:
+    """Processors with the selected span exporters. `dropped` counts what an endpoint did not accept for too long.
+
+    Raises:
+        SettingsError: an exporter refuses its variables.
+    """
+    kind = BacklogKind("spans", SpanExportResult.SUCCESS, _bytes_of_span, _count(dropped, "spans"))
 
     def otlp() -> SpanProcessor:
         exporter = _exporter_class("TRACES", "trace_exporter", "OTLPSpanExporter")
-        return BatchSpanProcessor(RedactingSpanExporter(exporter(meter_provider=meters)), meter_provider=meters)
+        backlog: Any = ExportBacklog(exporter(meter_provider=meters), kind)
+        return BatchSpanProcessor(RedactingSpanExporter(backlog), meter_provider=meters)
 
     return _create("TRACES", otlp, lambda: SimpleSpanProcessor(RedactingSpanExporter(ConsoleSpanExporter())))
 
 
-def log_processors(meters: MeterProvider) -> list[LogRecordProcessor]:
-    """Processors with the selected log exporters. Raises SettingsError if an exporter refuses its variables."""
+def log_processors(meters: MeterProvider, dropped: Counter) -> list[LogRecordProcessor]:
+    """As `span_processors`, with the selected log exporters."""
+    kind = BacklogKind("logs", LogRecordExportResult.SUCCESS, _bytes_of_record, _count(dropped, "logs"))
 
     def otlp() -> LogRecordProcessor:
         exporter = _exporter_class("LOGS", _LOG_EXPORTERS, "OTLPLogExporter")
-        return BatchLogRecordProcessor(RedactingLogExporter(exporter(meter_provider=meters)), meter_provider=meters)
+        backlog: Any = ExportBacklog(exporter(meter_provider=meters), kind)
+        return BatchLogRecordProcessor(RedactingLogExporter(backlog), meter_provider=meters)
 
     return _create("LOGS", otlp, lambda: SimpleLogRecordProcessor(RedactingLogExporter(ConsoleLogRecordExporter())))
 
@@ -100,6 +119,20 @@ def metric_readers() -> list[MetricReader]:
         return PeriodicExportingMetricReader(_exporter_class("METRICS", "metric_exporter", "OTLPMetricExporter")())
 
     return _create("METRICS", otlp, lambda: PeriodicExportingMetricReader(ConsoleMetricExporter()))
+
+
+def _count(dropped: Counter, queue: str) -> Callable[[int, str], None]:
+    return lambda number, reason: dropped.add(number, {semconv.QUEUE: queue, semconv.REASON: reason})
+
+
+def _bytes_of_span(span: ReadableSpan) -> int:
+    events = sum(_BYTES_OF_ITEM + len(repr(dict(event.attributes or {}))) for event in span.events)
+    return _BYTES_OF_ITEM + len(repr(dict(span.attributes or {}))) + events
+
+
+def _bytes_of_record(readable: ReadableLogRecord) -> int:
+    record = readable.log_record
+    return _BYTES_OF_ITEM + len(repr(record.body)) + len(repr(dict(record.attributes or {})))
 
 
 def _create(signal: Signal, otlp: Callable[[], Any], console: Callable[[], Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """The real Collector with otel-collector.yaml, between the service with two workers and stores on loopback."""
 
 import itertools
+import sys
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from deploy.generate.catalogue import AROUND
 from tests.support.collector import Collector
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
-from tests.support.processes import Program, Programs, eventually
+from tests.support.processes import Program, Programs, eventually, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 AWAY = 60.0
@@ -171,6 +172,7 @@ def test_with_the_stores_away_for_a_minute_and_the_collector_killed_in_it_nothin
         began = time.monotonic()
         time.sleep(AWAY / 2)
         collector.kill()
+        time.sleep(AWAY / 4)
         collector.start()
         time.sleep(max(0.0, began + AWAY - time.monotonic()))
         store.is_unavailable = False
@@ -210,6 +212,62 @@ def test_with_the_stores_away_for_a_minute_and_the_collector_killed_in_it_nothin
         pytest.fail(f"of {len(failed)}: {found}")
     with capsys.disabled():
         print(f"\n{len(failed)} errors through a minute without stores and a killed Collector; missing: {found}")  # noqa: T201
+
+
+OUTAGE = 20.0
+"""Seconds that the Collector itself is away: twice as long as an exporter of the SDK tries."""
+WRITER = """
+import itertools
+import logging
+import time
+from pathlib import Path
+
+from opentelemetry import trace
+
+import telemetry
+
+telemetry.start()
+tracer = trace.get_tracer("writer")
+for number in itertools.count():
+    with tracer.start_as_current_span(f"span {number}"):
+        logging.getLogger("writer").error("line %d", number)
+    if Path("stop").exists():
+        break
+    time.sleep(0.1)
+telemetry.shutdown()
+Path("written").write_text(str(number + 1))
+"""
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_with_the_collector_killed_for_longer_than_an_exporter_tries_nothing_is_missing(
+    programs: Programs, otelcol: Path, store: OtlpReceiver, protocol: str
+):
+    grpc = free_port()
+    collector = Collector(programs, otelcol, store.url, TRACES_KEEP_PERCENT="100", COLLECTOR_GRPC_PORT=str(grpc))
+    writer = programs.start_command(
+        sys.executable,
+        str(programs.write("writer.py", WRITER)),
+        port=free_port(),
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{grpc}" if protocol == "grpc" else collector.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        OTEL_TRACES_SAMPLER_ARG="1.0",
+        OTEL_BSP_SCHEDULE_DELAY="300",
+        OTEL_BLRP_SCHEDULE_DELAY="300",
+    )
+    eventually(lambda: "line 10" in store.logs(), 60)
+
+    collector.kill()
+    time.sleep(OUTAGE)
+    collector.start()
+    time.sleep(1)
+    programs.write("stop", "")
+
+    assert writer.exit_code() == 0, writer.said()
+    numbers = range(int(programs.home.joinpath("written").read_text()))
+    assert len(numbers) > 50
+    eventually(lambda: {f"line {number}" for number in numbers} <= store.logs().keys(), 90)
+    eventually(lambda: {f"span {number}" for number in numbers} <= store.spans().keys(), 90)
 
 
 def test_what_waited_for_a_store_is_sent_in_requests_that_it_accepts(

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import NoOpCounter, NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
@@ -20,6 +20,7 @@ from telemetry.settings import SettingsError
 HTTP, GRPC = "http://127.0.0.1:4318", "http://127.0.0.1:4317"
 INTERNAL = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 NO_METERS = NoOpMeterProvider()
+UNCOUNTED = NoOpCounter("dropped")
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ def made():
 
     def make():
         for some in (
-            exporters.span_processors(NO_METERS),
-            exporters.log_processors(NO_METERS),
+            exporters.span_processors(NO_METERS, UNCOUNTED),
+            exporters.log_processors(NO_METERS, UNCOUNTED),
             exporters.metric_readers(),
         ):
             everything.extend(some)
@@ -163,9 +164,9 @@ def test_every_signal_has_an_exporter_for_either_protocol(environment, made, url
 def test_the_exporter_speaks_the_protocol(environment, url, kind):
     environment(OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
-    [processor] = exporters.span_processors(NO_METERS)
+    [processor] = exporters.span_processors(NO_METERS, UNCOUNTED)
 
-    assert isinstance(processor.span_exporter._inner, kind)
+    assert isinstance(processor.span_exporter._inner._inner, kind)
     processor.shutdown()
 
 
@@ -244,9 +245,9 @@ def test_all_three_signals_arrive_and_the_queues_are_measured(environment, colle
     sdk = MeterProvider([reader, *exporters.metric_readers()], shutdown_on_exit=False)
     meters = LimitedMeterProvider(sdk)
     tracers, loggers = TracerProvider(shutdown_on_exit=False), LoggerProvider(shutdown_on_exit=False)
-    for processor in exporters.span_processors(meters):
+    for processor in exporters.span_processors(meters, UNCOUNTED):
         tracers.add_span_processor(processor)
-    for processor in exporters.log_processors(meters):
+    for processor in exporters.log_processors(meters, UNCOUNTED):
         loggers.add_log_record_processor(processor)
 
     tracers.get_tracer("tests").start_span("one").end()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import NoOpCounter, NoOpMeterProvider
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk._logs import LoggerProvider
@@ -27,6 +27,7 @@ REPAIRED = "a\ufffdb"
 HUGE = 2**70
 MAX = 2**63 - 1
 NO_METERS = NoOpMeterProvider()
+UNCOUNTED = NoOpCounter("dropped")
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def receiver(monkeypatch) -> Iterator[OtlpReceiver]:
 @contextmanager
 def tracing(resource=None):
     provider = TracerProvider(resource=resource or Resource({}), shutdown_on_exit=False)
-    for processor in exporters.span_processors(NO_METERS):
+    for processor in exporters.span_processors(NO_METERS, UNCOUNTED):
         provider.add_span_processor(processor)
     yield provider
     provider.shutdown()
@@ -181,7 +182,7 @@ RECORDS = {
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_odd_log_record_arrives_with_its_batch(receiver, odd):
     provider = LoggerProvider(Resource({}), shutdown_on_exit=False)
-    for processor in exporters.log_processors(NO_METERS):
+    for processor in exporters.log_processors(NO_METERS, UNCOUNTED):
         provider.add_log_record_processor(processor)
     logger = provider.get_logger("tests")
     logger.emit(LogRecord(**{"timestamp": 1, "severity_number": SeverityNumber.INFO, **odd}))
