@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from bench import profiled_throughput
 from bench.progress import say
 from bench.table import Table
 from telemetry.profiling import ProfileRecording, ProfileTarget, SamplingOptions, find_py_spy
@@ -44,7 +45,7 @@ class _Server(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
+def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
     seconds = QUICK_SECONDS if quick else SECONDS
     table = Table(
         "Profiles, while a process is busy", ["", "% of a core", "% slower"], "% slower: per second of processor time"
@@ -61,6 +62,7 @@ def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
         "the SDK of Pyroscope at 100 Hz, PYROSCOPE_SERVER_ADDRESS", f"{100 * cost:.1f}", f"{_slower(alone, speed):.1f}"
     )
     yield table
+    yield profiled_throughput.table(directory, quick=quick)
 
 
 def _slower(alone: float, speed: float) -> float:

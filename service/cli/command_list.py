@@ -8,7 +8,7 @@ from service.cli import alerts, database, doctor, jobs, profiling, scheduler
 from service.cli.command_help import Command
 from service.cli.exit_codes import BUSY, FAILURE, INTERRUPTED, SUCCESS, TERMINATED, USAGE
 from service.cli.serve import STARTUP_FAILED, serve
-from telemetry.profiling import MAX_RATE, MIN_RATE
+from telemetry.profiling import DEFAULT_RATE, MAX_RATE, MIN_RATE
 
 _MAX_PORT: Final = 65_535
 _MAX_PROFILE_SECONDS: Final = 3600
@@ -74,8 +74,8 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--gil", action="store_true", help="only threads that hold the GIL")
     how = parser.add_argument_group("sampling")
     how.add_argument("--seconds", type=_profile_seconds, default=30, metavar="N", help="how long (default: 30)")
-    text = f"samples per second, {MIN_RATE} to {MAX_RATE} (default: {MAX_RATE})"
-    how.add_argument("--rate", type=_rate, default=MAX_RATE, metavar="HZ", help=text)
+    text = f"samples per second, {MIN_RATE} to {MAX_RATE} (default: {DEFAULT_RATE})"
+    how.add_argument("--rate", type=_rate, default=DEFAULT_RATE, metavar="HZ", help=text)
     output = parser.add_argument_group("output")
     text = "a flamegraph (.svg), or a file for speedscope.app (.json); default: profile-TIME.svg"
     output.add_argument("--output", type=Path, metavar="FILE", help=text)

@@ -7,6 +7,7 @@ from telemetry.profiling.profile_output import OutputRefused, ProfileOutput, Pro
 from telemetry.profiling.profile_recording import ProfileRecording
 from telemetry.profiling.profile_targets import FoundProcesses, ProfileTarget, find_processes
 from telemetry.profiling.py_spy import (
+    DEFAULT_RATE,
     MAX_RATE,
     MIN_RATE,
     ProcessProfile,
@@ -16,6 +17,7 @@ from telemetry.profiling.py_spy import (
 )
 
 __all__ = [
+    "DEFAULT_RATE",
     "MAX_RATE",
     "MIN_RATE",
     "ContinuousProfiler",

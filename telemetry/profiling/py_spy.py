@@ -23,6 +23,8 @@ from telemetry.profiling.ptrace_permission import why_refused
 
 MIN_RATE: Final = 20
 MAX_RATE: Final = 100
+DEFAULT_RATE: Final = 25
+"""py-spy reads the stacks of all threads: at 100 Hz that takes a quarter of a core for each process of the service."""
 INSTALL: Final = "pip install '.[profiling]', or pip install py-spy"
 STOP_SECONDS: Final = 5.0
 """How long py-spy may take to write what it has."""
@@ -44,7 +46,7 @@ class SamplingOptions:
         gil_only: only the threads that hold the GIL.
     """
 
-    rate: int = MAX_RATE
+    rate: int = DEFAULT_RATE
     gil_only: bool = False
 
 
