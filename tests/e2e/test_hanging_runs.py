@@ -102,4 +102,8 @@ def test_the_alert_on_the_phone_names_the_line_at_which_each_job_hangs(database_
     assert found == {job: [line_of(job)] for job in JOBS}
     runs = {run["job_name"]: run for run in service.get("/jobs/status?status=running").json()["runs"]}
     assert sorted(runs) == sorted(JOBS)
-    assert all(f"hanging.py:{line_of(job)} in " in runs[job]["overdue_stack"] for job in JOBS)
+    for job in JOBS:
+        whole = service.get(f"/jobs/runs/{runs[job]['run_id']}").json()["overdue_stack"]
+        assert whole.startswith(runs[job]["overdue_stack"])
+        assert f"hanging.py:{line_of(job)} in " in runs[job]["overdue_stack"]
+        assert "\nThread " in whole
