@@ -5,7 +5,6 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from telemetry.jobs.store.tables import JobRunRow
 from telemetry.stacks.stack_capture import stack_summary
 
 
@@ -78,8 +77,8 @@ class JobRunView(BaseModel):
     )
 
     @classmethod
-    def in_list(cls, row: JobRunRow) -> Self:
-        """A run as one of many, with the beginning of its stack: the whole stacks of a page may be megabytes."""
+    def in_list(cls, row: object) -> Self:
+        """A row as one of many, with the beginning of its stack: the whole stacks of a page may be megabytes."""
         view = cls.model_validate(row)
         stack = view.overdue_stack
         return view if stack is None else view.model_copy(update={"overdue_stack": stack_summary(stack)})
