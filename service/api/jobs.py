@@ -1,15 +1,17 @@
-"""GET /jobs and /jobs/status: the scheduled jobs, and their runs."""
+"""GET /jobs, /jobs/status and /jobs/runs/{run_id}: the scheduled jobs, and their runs."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.edge.admission import admission, admit_query
 from service.api.schemas.job_schemas import JobsOut, PauseOut, RunsOut, RunsQuery, ScheduledJobOut
 from service.api.schemas.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
+from service.errors import Problem
 from service.jobs.suspension import Suspension, suspensions
 from service.scheduler.job import Job, Schedule, UnknownJob
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
@@ -20,6 +22,19 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_
 JOB_NOT_FOUND: Final = problem_responses(
     {404: ("No job has this name. `detail` lists the names.", "There is no job 'sync'. There are: check_resources, …")}
 )
+_RUN_ID: Final = r"^[0-9a-f]{48}$"
+_RUN_NOT_FOUND: Final = problem_responses(
+    {404: ("No run has this id, or it was deleted.", f"There is no run {'0' * 48}. GET /jobs/status lists the runs.")}
+)
+
+
+class UnknownRun(Problem):
+    """404: there is no run with that id."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is no run {run_id}. GET /jobs/status lists the runs.")
 
 
 @router.get("")
@@ -102,13 +117,29 @@ def list_runs(
 ) -> RunsOut:
     """List the runs of jobs.
 
-    Newest first, those that are still running included. Each is one row of the table `job_runs`.
+    Newest first, those that are still running included. Each is one row of the table `job_runs`, with the beginning of its stack.
     """
     if query.job_name is not None:
         require_known_job(query.job_name, runs, schedule)
     rows = runs.page(**query.model_dump())
     add_next_link(request, response, rows, query.limit)
-    return RunsOut(runs=[JobRunView.model_validate(row) for row in rows])
+    return RunsOut(runs=[JobRunView.in_list(row) for row in rows])
+
+
+@router.get("/runs/{run_id}", responses=_RUN_NOT_FOUND | INVALID)
+def read_run(
+    run_id: Annotated[
+        str, Path(pattern=_RUN_ID, description="The run, as `/jobs/status` lists it.", examples=["0af7651916cd" * 4])
+    ],
+    runs: JobRunsDep,
+) -> JobRunView:
+    """Read one run.
+
+    It is one row of the table `job_runs`, with its whole stack.
+    """
+    if (row := runs.get(run_id)) is None:
+        raise UnknownRun(run_id)
+    return JobRunView.model_validate(row)
 
 
 def require_known_job(job_name: str, runs: JobRunRepository, schedule: Schedule) -> None:

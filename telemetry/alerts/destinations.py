@@ -3,7 +3,9 @@
 from telemetry.alerts.channels.channel import Channel
 from telemetry.alerts.channels.telegram import Telegram
 from telemetry.alerts.channels.webhook import Webhook
-from telemetry.alerts.incident_channels.configured import configured_incident_channels
+from telemetry.alerts.incident_channels.configured import ConfiguredChannel, configured_incident_channels
+from telemetry.alerts.incident_delivery.escalated_telegram import EscalatedTelegram
+from telemetry.alerts.incident_delivery.escalations import LOWEST_ESCALATED
 from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting
 from telemetry.alerts.rendering.message import Links
 from telemetry.alerts.telegram_updates.configured_bot import configured_bot
@@ -13,7 +15,7 @@ from telemetry.settings import TelemetrySettings
 def configured_channels(settings: TelemetrySettings) -> list[Channel]:
     """Telegram, if `ALERT_CHANNELS` has it, and the webhook, which is its fallback."""
     found: list[Channel] = []
-    if bot := configured_bot(settings):
+    if settings.sends_each_alert_to_telegram and (bot := configured_bot(settings)):
         found.append(Telegram(bot))
     if settings.alert_webhook_url is not None:
         found.append(Webhook(settings.alert_webhook_url, runbook=settings.runbook))
@@ -21,8 +23,11 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
 
 
 def incident_routing(settings: TelemetrySettings, *, has_chain: bool) -> IncidentRouting:
-    """The channels that keep incidents, and who is notified when nobody acknowledges."""
-    targets = configured_incident_channels(settings)
+    """The channels that keep incidents, and who is notified when nobody acknowledges: Telegram as well, if it is only that."""
+    targets = list(configured_incident_channels(settings))
+    if not settings.sends_each_alert_to_telegram and (bot := configured_bot(settings)):
+        channel = EscalatedTelegram(bot, message_links(settings, has_buttons=False))
+        targets.append(ConfiguredChannel(channel.name, LOWEST_ESCALATED, channel, escalation_only=True))
     return IncidentRouting(targets, has_chain, settings.alert_escalation, settings.alert_escalate_after)
 
 

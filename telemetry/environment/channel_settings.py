@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import NoDecode
 
 from telemetry.environment import apprise_package
-from telemetry.environment.alert_channels import DEFAULT, REQUIRED, ChannelLevel, parse_channels, parse_names
+from telemetry.environment.alert_channels import DEFAULT, REQUIRED, TELEGRAM, ChannelLevel, parse_channels, parse_names
 from telemetry.environment.checked_values import duration, web_address
 from telemetry.environment.proxies import is_loopback
 from telemetry.environment.telegram_settings import TelegramSettings
@@ -121,6 +121,11 @@ class ChannelSettings(TelegramSettings):
     def named_channels(self) -> tuple[str, ...]:
         """The channels that alerts may go to: first, or by escalation."""
         return tuple(dict.fromkeys([*(channel.name for channel in self.alert_channels), *self.alert_escalation]))
+
+    @property
+    def sends_each_alert_to_telegram(self) -> bool:
+        """Whether alerts go to Telegram at once, and not by escalation alone."""
+        return any(channel.name == TELEGRAM for channel in self.alert_channels)
 
     def channel_urls(self) -> list[str]:
         """The addresses that the named channels call by HTTP."""

@@ -1,9 +1,11 @@
 """A row of `job_runs` as the endpoints show it."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from telemetry.stacks.stack_capture import stack_summary
 
 
 class JobRunView(BaseModel):
@@ -59,7 +61,7 @@ class JobRunView(BaseModel):
     first_error: str | None = Field(description="The first child span that failed, and why.", examples=[None])
     overdue_stack: str | None = Field(
         description="What it executed when it exceeded the limit: the innermost frames of the application's own code, then "
-        "its thread and tasks. At most 16,384 characters.",
+        "its thread and tasks. At most 16,384 characters; in a list of runs the frames of the application alone.",
         examples=[None],
     )
 
@@ -73,6 +75,13 @@ class JobRunView(BaseModel):
         description="Its CPU time at `COST_CPU_HOUR_USD`, and what OpenAI charged, in US dollars; null if neither is known.",
         examples=[0.0031],
     )
+
+    @classmethod
+    def in_list(cls, row: object) -> Self:
+        """A row as one of many, with the beginning of its stack: the whole stacks of a page may be megabytes."""
+        view = cls.model_validate(row)
+        stack = view.overdue_stack
+        return view if stack is None else view.model_copy(update={"overdue_stack": stack_summary(stack)})
 
     @computed_field(  # type: ignore[prop-decorator]  # mypy knows no decorated property
         description="Seconds from the scheduled time until it began; null without a scheduled time.", examples=[0.6]

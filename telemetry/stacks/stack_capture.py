@@ -24,6 +24,8 @@ MAX_STACK_LENGTH: Final = 16 * 1024
 """Characters of a stack as text."""
 OWN_FRAMES: Final = 3
 """The number of frames of our own code that an alert or a log line names."""
+_SUMMARY_LINES: Final = OWN_FRAMES + 1
+_MAX_SUMMARY: Final = 1000
 _MAX_TASKS: Final = 20
 _MAX_TASK_FRAMES: Final = 8
 _MAX_THREADS: Final = 5
@@ -69,6 +71,14 @@ def capture(work: HangingWork) -> CapturedStack:
     lines = [_OWN_HEADING, *(f"  {each}" for each in own), ""] if own else []
     text = _bounded(redact(without_surrogates("\n".join([*lines, found.text()]))))
     return CapturedStack(text, own_frames(text))
+
+
+def stack_summary(text: str) -> str:
+    """The beginning of a stack's text: the frames of our own code; without any, its first lines."""
+    head, blank, _ = text.partition("\n\n")
+    if blank and head.startswith(_OWN_HEADING):
+        return head
+    return "\n".join(text.split("\n")[:_SUMMARY_LINES])[:_MAX_SUMMARY]
 
 
 def own_frames(text: str) -> tuple[str, ...]:

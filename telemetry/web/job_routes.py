@@ -37,7 +37,15 @@ def list_runs(
     """Runs, the newest first; `before` is the id of the last run of the previous page."""
     store = telemetry.jobs.store
     rows = _read(lambda: store.page(job_name=job_name, status=status, before=before, limit=limit))
-    return {"runs": [JobRunView.model_validate(row) for row in rows]}
+    return {"runs": [JobRunView.in_list(row) for row in rows]}
+
+
+@router.get("/runs/{run_id}")
+def read_run(run_id: Annotated[str, Path(max_length=100)], telemetry: Recording) -> JobRunView:
+    """One run, with its whole stack."""
+    if (row := _read(lambda: telemetry.jobs.store.get(run_id))) is None:
+        raise HTTPException(404, "There is no such run. /jobs/status lists the runs.")
+    return JobRunView.model_validate(row)
 
 
 @router.get("/stats/{job_name:path}")

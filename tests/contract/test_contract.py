@@ -58,6 +58,7 @@ ENDPOINTS = {
     "/readyz",
     "/readyz/{check}",
     "/jobs/status",
+    "/jobs/runs/{run_id}",
     "/jobs/stats/{job_name}",
     "/jobs/{job_name}/pause",
     "/jobs/{job_name}/resume",

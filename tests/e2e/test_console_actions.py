@@ -1,11 +1,15 @@
 """What a person does on the console, in a browser: run and pause a job, silence an alert, publish an answer."""
 
 import re
+import time
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
+from telemetry.alerts.alert import Alert, AlertLevel
+from telemetry.alerts.outbox.file import OUTBOX_FILE, Outbox
+from telemetry.alerts.outbox.incidents import IncidentRepository
 from tests.support.browser import Chromium, Visit
 from tests.support.processes import Program, Programs, eventually
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
@@ -20,6 +24,23 @@ def job(running: SandboxedService, name: str):
 
 def post(program: Program, path: str, body: dict[str, str]) -> httpx.Response:
     return httpx.post(program.url + path, json=body, timeout=30, trust_env=False)
+
+
+def fired_alert(running: SandboxedService, programs: Programs) -> int:
+    """Report a failed job, as the service does, in its outbox. Returns the number of the alert."""
+    outbox = Outbox(programs.home / "var" / OUTBOX_FILE)
+    alert = Alert(
+        fingerprint="stuck",
+        level=AlertLevel.ERROR,
+        component="scheduler",
+        summary="Job 'stuck' failed",
+        at=time.time(),
+        state="job:stuck",
+    )
+    IncidentRepository(outbox).add(alert)
+    outbox.close()
+    found: int = next(each["id"] for each in running.get_json("/alerts")["alerts"] if each["condition"] == "job:stuck")
+    return found
 
 
 def test_a_job_is_run_and_its_bar_appears_without_a_reload(visit: Visit, running: SandboxedService):
@@ -67,6 +88,27 @@ def test_an_alert_is_silenced_and_the_silence_is_ended(visit: Visit, running: Sa
     visit.page.get_by_role("button", name="End the silence of wb").click()
     visit.page.get_by_text("The silence of wb has ended.").wait_for()
     assert running.get_json("/alerts")["silences"] == []
+
+
+def test_an_alert_is_acknowledged_once(visit: Visit, running: SandboxedService, programs: Programs):
+    number = fired_alert(running, programs)
+    visit.open("/console/alerts")
+    button = visit.page.get_by_role("button", name=f"Acknowledge alert {number}", exact=True)
+    other = visit.page.context.new_page()  # which another person has open
+    other.goto(visit.page.url)
+    other.evaluate("Object.defineProperty(document, 'hidden', { value: true })")  # it is not read anew meanwhile
+
+    assert visit.barriers() == []
+    button.click()
+    visit.page.get_by_text(f"Alert {number} is acknowledged: it is not escalated.").wait_for()
+    visit.page.locator("td small", has_text="acknowledged by console, from 127.0.0.1").wait_for()
+    expect(button).to_have_count(0)
+    assert visit.barriers() == []
+    other.get_by_role("button", name=f"Acknowledge alert {number}", exact=True).click()
+    other.get_by_text(f"Alert {number} was acknowledged already by console, from 127.0.0.1").wait_for()
+
+    [alert] = [each for each in running.get_json("/alerts")["alerts"] if each["id"] == number]
+    assert alert["acknowledged_by"] == "console, from 127.0.0.1"
 
 
 def test_without_scripts_routes_are_sorted_traces_found_a_job_is_run_and_alerts_are_silenced(

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.incident import Incident
+from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
 
 
@@ -65,3 +66,10 @@ class IncidentChannel(Protocol):
         """
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class LearningChannel(Protocol):
+    """A channel that learns about its destination, such as the new id of a chat. The outbox keeps that in the channel's state."""
+
+    learned: ChannelState

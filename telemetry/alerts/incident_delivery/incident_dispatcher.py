@@ -13,7 +13,7 @@ from telemetry.alerts.dispatch.channel_failures import ChannelFailures
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import LEASE_SECONDS, Sender
 from telemetry.alerts.dispatch.plan import IDLE_SECONDS, MAX_PAUSE, MAX_SNAPSHOT_AGE, STANDBY_SECONDS
-from telemetry.alerts.incident_channels.incident_channel import IncidentStep
+from telemetry.alerts.incident_channels.incident_channel import IncidentStep, LearningChannel
 from telemetry.alerts.incident_delivery.delivery_repository import (
     STEPS_THAT_MAY_BE_SKIPPED,
     ChannelSnapshot,
@@ -125,7 +125,7 @@ class IncidentDispatcher(forks.ForkAware):
         name, notification = self.target.name, Notification(_kind(due), [due.incident])
         try:
             with self._delivery.span(notification) as span:
-                remote_id = self._deliver(due)
+                remote_id, state = self._deliver(due, state)
                 span.set_attribute(semconv.MESSAGE_ID, remote_id)
         except ChannelError as error:
             self._delivery.record_failure(name, error)
@@ -143,9 +143,13 @@ class IncidentDispatcher(forks.ForkAware):
             note()
         self._note = None
 
-    def _deliver(self, due: DueDelivery) -> str:
+    def _deliver(self, due: DueDelivery, state: ChannelState) -> tuple[str, ChannelState]:
+        channel = self.target.channel
         try:
-            return self.target.channel.deliver(event_of(due, self._delivery.links, self._clock()))
+            if not isinstance(channel, LearningChannel):
+                return channel.deliver(event_of(due, self._delivery.links, self._clock())), state
+            channel.learned = state
+            return channel.deliver(event_of(due, self._delivery.links, self._clock())), channel.learned
         except ChannelError:
             raise
         except Exception as error:  # an edge: a channel that fails otherwise must not be called without a pause

@@ -1,10 +1,11 @@
-"""The alerts of this machine, with their states and messages; and silences."""
+"""The alerts of this machine, with their states and messages; acknowledgements and silences."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from telemetry.alerts.incident_delivery.acknowledgements import AcknowledgementResult, acknowledge
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.queries import AlertCounts, AlertRecord, AlertState
 from telemetry.alerts.outbox.silences import Silence
@@ -13,12 +14,14 @@ from telemetry.console.page_definition import Action, Refused
 from telemetry.console.pages.figures import LEVEL_COLOURS
 from telemetry.console.parts import Part, make_change, read_part
 from telemetry.console.view import View
+from telemetry.durations import format_timestamp
 
 PER_PAGE: Final = 40
 DURATIONS: Final = {"30m": 1800.0, "1h": 3600.0, "4h": 14_400.0, "12h": 43_200.0, "1d": 86_400.0, "7d": 604_800.0}
 DEFAULT_DURATION: Final = "1h"
 EVERYTHING: Final = "all"
 _MAX_REASON_LENGTH: Final = 300
+_ALERT_ID: Final = re.compile(r"[0-9]{1,18}")
 _COMPONENT: Final = re.compile(r"[^\s\x00-\x1f\ufffd]{1,100}")
 STATES: Final[tuple[AlertState, ...]] = get_args(AlertState)
 
@@ -115,4 +118,25 @@ def end_silence(view: View) -> str:
     return f"The silence of {component[:100]} has ended." if ended else f"{component[:100]} was not silenced."
 
 
-ACTIONS: Final = (Action("/alerts/silence", silence, "/alerts"), Action("/alerts/end-silence", end_silence, "/alerts"))
+def acknowledge_alert(view: View) -> str:
+    """Acknowledge an alert, so that it is not escalated. The first of two people does it; the other reads who it was."""
+    given = view.form.get("id", "")
+    if not _ALERT_ID.fullmatch(given):
+        raise Refused("An acknowledgement needs the number of an alert. Go back, and press the button of one.")
+    outbox, number = view.telemetry.alerts.outbox, int(given)
+    done = make_change("Alerts", lambda: acknowledge(outbox, number, view.by, view.now))
+    if done.incident is None:
+        raise Refused(f"There is no alert {number}: it was deleted, or another machine has it.")
+    if done.result is AcknowledgementResult.DONE:
+        return f"Alert {number} is acknowledged: it is not escalated."
+    if done.result is AcknowledgementResult.ALREADY_ENDED:
+        raise Refused(f"Alert {number} has ended: it needs no acknowledgement.")
+    at = format_timestamp(done.incident.acknowledged_at or view.now)
+    return f"Alert {number} was acknowledged already by {done.by}, at {at}."
+
+
+ACTIONS: Final = (
+    Action("/alerts/acknowledge", acknowledge_alert, "/alerts"),
+    Action("/alerts/silence", silence, "/alerts"),
+    Action("/alerts/end-silence", end_silence, "/alerts"),
+)

@@ -105,6 +105,11 @@ class JobRunRepository:
         conditions += [] if before is None else [row.id < before]
         return self._fetch(select(row).where(*conditions).order_by(row.id.desc()).limit(limit))
 
+    def get(self, run_id: str) -> JobRunRow | None:
+        """One run; None if there is none, or it was deleted."""
+        found: list[JobRunRow] = self._fetch(select(JobRunRow).where(JobRunRow.run_id == run_id))
+        return found[0] if found else None
+
     def latest(self) -> dict[str, JobRunRow]:
         """The newest run of each job."""
         names = _job_names()

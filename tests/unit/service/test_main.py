@@ -128,6 +128,7 @@ def test_the_documentation_lists_every_route(client):
         "/alerts/{alert_id}/acknowledge",
         "/jobs",
         "/jobs/status",
+        "/jobs/runs/{run_id}",
         "/jobs/stats/{job_name}",
         "/api/v1/reviews",
         "/api/v1/reviews/{review_id}",

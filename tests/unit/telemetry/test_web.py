@@ -42,6 +42,8 @@ def test_one_line_gives_an_application_all_endpoints():
     assert 'scheduler_jobs_total{job_name="count_eggs",status="success"} 1' in bodies["/metrics"].text
     assert bodies["/jobs"].json()["jobs"][0]["job_name"] == "count_eggs"
     assert bodies["/jobs/status"].json()["runs"][0]["metadata"] == {"eggs": 6}
+    [run] = bodies["/jobs/status"].json()["runs"]
+    assert client.get(f"/jobs/runs/{run['run_id']}").json() == run
     assert bodies["/jobs/stats/count_eggs"].json()["success_rate"] == 100.0
     assert bodies["/alerts"].json()["alerts"][0]["text"] == "an egg is broken"
     assert set(bodies["/healthz"].json()["checks"]) == {"database", "disk", "memory", "uptime", "timestamp"}
@@ -53,6 +55,7 @@ def test_the_token_of_the_operator_is_wanted_for_all_but_the_probes():
 
     for path in PROBES:
         assert client.get(path).status_code == 200
+    assert client.get("/jobs/runs/0").status_code == 401
     for path in PROTECTED:
         assert client.get(path).status_code == 401
         assert client.get(path, headers={"authorization": "Bearer wrong"}).status_code == 401
@@ -106,7 +109,9 @@ def test_a_job_may_have_any_name_in_the_path(name):
     assert response.json()["job_name"] == name
 
 
-@pytest.mark.parametrize("path", ["/jobs/stats/unknown", "/jobs/status?limit=0", "/jobs/stats/count_eggs?window=never"])
+@pytest.mark.parametrize(
+    "path", ["/jobs/stats/unknown", "/jobs/runs/unknown", "/jobs/status?limit=0", "/jobs/stats/count_eggs?window=never"]
+)
 def test_what_there_is_not_is_refused(path):
     assert client_of().get(path).status_code in {404, 422}
 

@@ -147,6 +147,52 @@ def test_every_column_of_a_run_is_told(client, write):
     }
 
 
+STACK = """In the application's own code, innermost first:
+  shop/stock/sync.py:41 in read
+  shop/stock/sync.py:12 in sync_stock
+
+Thread job-sync:
+"""
+
+
+def write_stack(app, stack):
+    run = replace(a_run(7, "sync", 1, BEGAN), overdue_at=BEGAN, overdue_stack=stack)
+    app.state.telemetry.jobs.store.write([run])
+    return run.run_id
+
+
+def test_a_list_has_the_beginning_of_a_stack_and_the_run_itself_the_whole(app, client):
+    run_id = write_stack(app, whole := STACK + "> shop/stock/sync.py:41 in read\n" * 500)
+
+    answer = client.get(f"/jobs/runs/{run_id}")
+
+    [listed] = runs(client)
+    assert answer.status_code == 200
+    assert answer.json()["overdue_stack"] == whole
+    assert listed["overdue_stack"] == STACK.partition("\n\n")[0]
+    assert listed == answer.json() | {"overdue_stack": listed["overdue_stack"]}
+
+
+@pytest.mark.parametrize("stack", ["Thread job-sync:\n" + "  lib/a.py:1 in f\n" * 900, "x" * 16_384])
+def test_of_a_stack_without_frames_of_the_application_a_list_has_the_first_lines(app, client, stack):
+    write_stack(app, stack)
+
+    [listed] = runs(client)
+
+    assert stack.startswith(listed["overdue_stack"])
+    assert 0 < len(listed["overdue_stack"]) <= 1000
+
+
+def test_a_run_that_does_not_exist_is_not_found(client, write):
+    write("sync", 1)
+    unknown = "f" * 48
+
+    assert detail(client.get(f"/jobs/runs/{unknown}"), 404) == (
+        f"There is no run {unknown}. GET /jobs/status lists the runs."
+    )
+    assert client.get("/jobs/runs/sync").status_code == 422
+
+
 def test_how_late_a_run_began_is_told(app, client):
     late = replace(a_run(0, "sync", 1, BEGAN), scheduled_for=BEGAN - timedelta(seconds=2.5))
     by_hand = replace(a_run(1, "sync", 1, BEGAN), scheduled_for=None)

@@ -97,4 +97,4 @@ def test_the_document_names_every_route_but_its_own(app):
     with TestClient(app) as client:
         paths = client.get("/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()["paths"]
 
-    assert len(paths) == 21
+    assert len(paths) == 22

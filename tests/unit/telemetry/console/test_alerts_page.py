@@ -92,6 +92,61 @@ def test_a_component_is_silenced_with_a_reason_and_the_silence_is_ended(client, 
     assert re.findall(r"<td>(silenced)", page.text) == []
 
 
+def acknowledge(client, alert_id):
+    return client.post("/console/alerts/acknowledge", data={"id": alert_id}, headers=ORIGIN)
+
+
+def of_component(app, component):
+    records = app.state.alerts.queries.page(time.time())
+    return next(each.incident for each in records if each.incident.component == component)
+
+
+def test_an_alert_is_acknowledged_once_with_who_did_it_and_its_button_is_gone(app, client, alerts):
+    number = of_component(app, "wb").id
+    button = f'aria-label="Acknowledge alert {number}"'
+    assert button in client.get("/console/alerts").text
+
+    done = acknowledge(client, number)
+
+    assert (done.status_code, done.headers["location"]) == (303, "/console/alerts")
+    first = of_component(app, "wb")
+    assert first.acknowledged_by == "console, from 127.0.0.1"
+    page = client.get("/console/alerts")
+    assert f"Alert {number} is acknowledged: it is not escalated." in text(page)
+    assert "acknowledged by console, from 127.0.0.1" in text(page)
+    assert button not in page.text
+    assert acknowledge(client, number).status_code == 303
+    assert f"Alert {number} was acknowledged already by console, from 127.0.0.1, at " in text(
+        client.get("/console/alerts")
+    )
+    assert of_component(app, "wb") == first
+
+
+def test_an_alert_that_has_ended_or_does_not_exist_cannot_be_acknowledged(app, client, alerts):
+    ended = next(each.incident for each in app.state.alerts.queries.page(time.time()) if not each.incident.is_open)
+    assert f'aria-label="Acknowledge alert {ended.id}"' not in client.get("/console/alerts").text
+
+    for alert_id, reason in (
+        (ended.id, f"Alert {ended.id} has ended: it needs no acknowledgement."),
+        (4711, "There is no alert 4711"),
+        *((wrong, "An acknowledgement needs the number of an alert.") for wrong in ("", "-1", "x", "9" * 40, "\uff11")),
+    ):
+        page = acknowledge(client, alert_id)
+        assert (page.status_code, reason in text(page)) == (409, True), alert_id
+
+    assert [each.incident.acknowledged_by for each in app.state.alerts.queries.page(time.time())] == ["", "", ""]
+
+
+def test_a_page_of_another_site_acknowledges_nothing(app, client, alerts):
+    number = of_component(app, "wb").id
+
+    foreign = {"origin": "http://evil.example"}
+    answer = client.post("/console/alerts/acknowledge", data={"id": number}, headers=foreign)
+
+    assert answer.status_code == 403
+    assert of_component(app, "wb").acknowledged_by == ""
+
+
 def test_a_silence_without_what_it_needs_is_refused(client):
     for form in (
         *({"component": component} for component in ("", "two words", "x" * 101, "a\x00b")),

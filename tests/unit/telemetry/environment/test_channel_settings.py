@@ -3,7 +3,9 @@
 import pytest
 
 from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.destinations import configured_channels, incident_routing
 from telemetry.alerts.incident_channels.configured import configured_incident_channels
+from telemetry.alerts.telegram_updates.configured_bot import configured_bot
 from telemetry.environment import apprise_package, channel_settings
 from telemetry.environment.alert_channels import REQUIRED
 from telemetry.redaction.secret_sources import collect_secrets
@@ -76,6 +78,31 @@ def test_a_channel_may_be_there_for_escalation_alone(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(
+    ("channels", "chain", "targets"),
+    [
+        ("slack:error", ["webhook"], [("slack", False), ("telegram", True)]),
+        ("telegram:warning", ["telegram", "webhook"], [("slack", True)]),
+    ],
+)
+def test_telegram_is_a_step_where_it_does_not_get_every_alert(monkeypatch, channels, chain, targets):
+    settings = read(
+        monkeypatch,
+        **COMPLETE,
+        ALERT_CHANNELS=channels,
+        ALERT_ESCALATION="telegram,slack",
+        ALERT_ESCALATE_AFTER="15m",
+    )
+
+    first, routing = configured_channels(settings), incident_routing(settings, has_chain=True)
+
+    for each in (*first, *(target.channel for target in routing.targets)):
+        each.close()
+    assert [each.name for each in first] == chain
+    assert [(each.name, each.escalation_only) for each in routing.targets] == targets
+    assert configured_bot(settings) is not None  # commands work
+
+
 def configured_of(settings):
     found = list(configured_incident_channels(settings))
     for each in found:
@@ -100,7 +127,7 @@ def test_a_named_channel_needs_its_variables(monkeypatch, name):
 
 
 _NAMES = "telegram, webhook, pagerduty, jsm, grafana_irm, incident_io, ntfy, slack, email, alertmanager, apprise"
-_OTHERS = _NAMES.removeprefix("telegram, webhook, ")
+_OTHERS = _NAMES.replace("webhook, ", "")
 
 
 @pytest.mark.parametrize(
@@ -129,8 +156,12 @@ _OTHERS = _NAMES.removeprefix("telegram, webhook, ")
         ),
         ({"ALERT_ESCALATION": "slak"}, f"ALERT_ESCALATION names 'slak', but a channel is one of {_NAMES}."),
         (
-            {"ALERT_ESCALATION": "telegram"},
-            f"ALERT_ESCALATION names telegram, but an escalation goes to another channel: {_OTHERS}.",
+            {"ALERT_ESCALATION": "telegram", "ALERT_ESCALATE_AFTER": "5m"},
+            "ALERT_ESCALATION names telegram, which needs TELEGRAM_TOKEN and MANAGER_CHAT_ID.",
+        ),
+        (
+            {"ALERT_ESCALATION": "webhook"},
+            f"ALERT_ESCALATION names webhook, but an escalation goes to another channel: {_OTHERS}.",
         ),
         ({"ALERT_ESCALATION": "slack,slack"}, "ALERT_ESCALATION names slack twice."),
         (
