@@ -22,6 +22,7 @@ from telemetry.processes import forks
 from telemetry.processes.file_lock import FileLock
 from telemetry.processes.process_entry import name_of
 from telemetry.processes.process_group import boot_id
+from telemetry.processes.registry import DIRECTORY as REGISTRY
 from telemetry.processes.registry import ProcessRegistry, live_processes
 from telemetry.processes.run_markers import RunMarker, RunMarkers, examine
 from telemetry.threads.daemon import start_daemon
@@ -30,6 +31,7 @@ MARK_INTERVAL: Final = 5.0
 """Seconds. The message says that the service was seen last at so many seconds before its end, at the most."""
 _STOP_SECONDS: Final = 1.0
 _LOCK: Final = "examination"
+_WARNER: Final = "unmarked"
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 """A full disk has an alert of its own."""
 _log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class UncleanStopWatch(forks.ForkAware):
         self._thread: threading.Thread | None = None
         self._is_stopping, self._is_orphaned = False, False
         self._is_unmarked = False
+        self._warner: FileLock | None = None
         self._started, self._started_at, self._parent = 0.0, 0.0, 0
 
     def begin(self) -> None:
@@ -117,14 +120,25 @@ class UncleanStopWatch(forks.ForkAware):
         except OSError as error:
             if not self._is_unmarked and error.errno not in _NO_SPACE:
                 self._is_unmarked = True
-                _log.warning(
-                    "A kill of this service cannot be reported at its next start: %s",
-                    self._markers.describe_failure(error),
-                    extra={semconv.COMPONENT: COMPONENT},
-                )
+                self._warn(error)
             return False
         self._is_unmarked = False
+        if self._warner is not None:
+            self._warner.close()
+            self._warner = None
         return True
+
+    def _warn(self, error: OSError) -> None:
+        """One process of the data directory warns for all: the one that holds the lock."""
+        with suppress(OSError):
+            self._warner = FileLock.acquire(self._registry.data_dir / REGISTRY / _WARNER)
+            if self._warner is None:
+                return
+        _log.warning(
+            "A kill of this service cannot be reported at its next start: %s",
+            self._markers.describe_failure(error),
+            extra={semconv.COMPONENT: COMPONENT},
+        )
 
     def _finish(self) -> None:
         if self._is_orphaned:

@@ -159,6 +159,11 @@ def running(directory: Path, variables: Mapping[str, str], *options: str) -> Ite
         print(f"\n{time.monotonic() - began:6.1f} s  docker compose down")  # noqa: T201
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The profile `open` comes last: it replaces containers that the other tests need."""
+    items.sort(key=lambda item: item.get_closest_marker("stack_open") is not None)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running(tmp_path_factory.mktemp("project"), {}) as stack:

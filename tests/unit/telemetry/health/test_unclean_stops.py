@@ -306,6 +306,18 @@ def test_a_directory_that_was_mended_gets_its_marker_and_the_next_failure_is_ano
     assert len(warnings(caplog)) == 2
 
 
+def test_of_several_workers_one_warns(processes, tmp_path, caplog):
+    RunMarkers(tmp_path).directory.parent.mkdir()
+    RunMarkers(tmp_path).directory.touch()
+
+    for watch in [processes(group="g") for _ in range(3)]:
+        watch.begin()
+    eventually(lambda: warnings(caplog))
+    time.sleep(0.1)
+
+    assert len(warnings(caplog)) == 1
+
+
 def test_a_full_disk_is_not_a_warning_of_the_markers(processes, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(RunMarkers, "write", raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
 
