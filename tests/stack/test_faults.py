@@ -29,7 +29,7 @@ def test_the_api_is_killed_with_its_workers_and_docker_starts_it_again(settled: 
     """The new processes may have the pids of the killed ones: each container counts from 1."""
     eventually(lambda: settled.is_marked("sovani", 2), LONG)
     before, runs = settled.project.container("sovani")["RestartCount"], settled.finished_runs()
-    reported = settled.messages(KILLED)
+    reported, [counted, of_scheduler] = kills_known(settled)
 
     os.kill(host_pid(settled, "sovani"), signal.SIGKILL)
 
@@ -40,7 +40,7 @@ def test_the_api_is_killed_with_its_workers_and_docker_starts_it_again(settled: 
     assert "its 2 processes ended without an orderly stop. The service runs again." in message
     assert f"Host: {settled.project.container('sovani')['Config']['Hostname']}" in message
     eventually(lambda: settled.is_marked("sovani", 2), LONG)
-    assert settled.messages(KILLED) == [*reported, message]
+    assert kills_known(settled) == ([*reported, message], [counted + 1, of_scheduler])
 
 
 @pytest.mark.parametrize("how", [["restart"], ["stop", "start"]], ids=" and ".join)
