@@ -153,6 +153,10 @@ def build_stores() -> list[Path]:
     ]
 
 
+def are_stores_built() -> bool:
+    return victorialogs().exists() and jaeger().exists()
+
+
 def build_kube_apiserver() -> list[Path]:
     """Build the API server of Kubernetes, and kubectl."""
     make = partial(go_builds.make_of_kubernetes, KUBERNETES)

@@ -55,6 +55,7 @@ _NEEDS: Final = {
     "telemetry: job": "migrations",
     "alerts": "directory DATA_DIR",
     "job runs": "directory DATA_DIR",
+    "run markers": "directory DATA_DIR",
     "backups": "database",
     **dict.fromkeys(
         ("Wildberries", "Ozon", "Ozon reviews", "Telegram"), "migrations"
@@ -114,6 +115,7 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
         "migrations": lambda: _migrations(runtime),
         "backups": lambda: check_backup(engine),
         "job runs": lambda: _job_runs(runtime),
+        "run markers": lambda: _run_markers(runtime),
         "alerts": lambda: _alerts(runtime),
         **{f"channel {name}": check for name, check in runtime.telemetry.alerts.channel_checks().items()},
         **_credential_checks(runtime),
@@ -187,6 +189,12 @@ def _job_runs(runtime: Service) -> str:
     if sentences := runtime.telemetry.jobs.foreign_databases():
         raise DiagnosticFailed(" ".join(sentences))
     return "DATA_DIR has no job runs of another database"
+
+
+def _run_markers(runtime: Service) -> str:
+    if failure := runtime.telemetry.alerts.unclean_stops.marker_failure():
+        raise DiagnosticFailed(f"a kill of the service cannot be reported at its next start: {failure}")
+    return "a kill of the service is reported at its next start"
 
 
 def _job(runtime: Service, selftest: Check) -> str:

@@ -70,6 +70,10 @@ class OomKills:
         """How many it has killed since; 0 if that was another group, of which nothing is known any more."""
         return max(0, self.count - earlier.count) if self.group and self.group == earlier.group else 0
 
+    def is_of_another_group(self, earlier: "OomKills") -> bool:
+        """Whether both are known, and are not of the same control group: the container was started again."""
+        return bool(self.group and earlier.group) and self.group != earlier.group
+
 
 def oom_kills(root: Path = ROOT) -> OomKills:
     """Read the counter of the control group of this process; empty where the system has none."""

@@ -1,6 +1,6 @@
 """Unclean stops: a service that starts reports that the one before it was killed. An orderly stop is not reported."""
 
-import json
+import errno
 import logging
 import multiprocessing
 import os
@@ -8,14 +8,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from typing import Final
 
 from telemetry import semconv
-from telemetry.durations import format_timestamp
-from telemetry.environment.runbook import RunbookSection
 from telemetry.failsafe import failsafe
+from telemetry.health.kill_report import COMPONENT, log_killed
 from telemetry.health.lifecycle import STOP_SIGNALS, stopping_on_signals
 from telemetry.health.memory import OomKills, memory, oom_kills
 from telemetry.health.usage import Usage
@@ -23,18 +22,18 @@ from telemetry.processes import forks
 from telemetry.processes.file_lock import FileLock
 from telemetry.processes.process_entry import name_of
 from telemetry.processes.process_group import boot_id
+from telemetry.processes.registry import DIRECTORY as REGISTRY
 from telemetry.processes.registry import ProcessRegistry, live_processes
 from telemetry.processes.run_markers import RunMarker, RunMarkers, examine
 from telemetry.threads.daemon import start_daemon
 
 MARK_INTERVAL: Final = 5.0
 """Seconds. The message says that the service was seen last at so many seconds before its end, at the most."""
-SCARCE_MEMORY_PERCENT: Final = 90
 _STOP_SECONDS: Final = 1.0
-_MAX_PIDS: Final = 10
 _LOCK: Final = "examination"
-_COMPONENT: Final = "app"
-_ADVICE: Final = "Raise the memory limit, or use fewer workers."
+_WARNER: Final = "unmarked"
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""A full disk has an alert of its own."""
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +59,8 @@ class UncleanStopWatch(forks.ForkAware):
         self._wake.acquire()
         self._thread: threading.Thread | None = None
         self._is_stopping, self._is_orphaned = False, False
+        self._is_unmarked = False
+        self._warner: FileLock | None = None
         self._started, self._started_at, self._parent = 0.0, 0.0, 0
 
     def begin(self) -> None:
@@ -68,6 +69,15 @@ class UncleanStopWatch(forks.ForkAware):
             self._started, self._started_at = time.monotonic(), time.time()
             self._parent = os.getppid()  # later it may be that of an orphan
             self._thread = start_daemon(self._run, "run-marker")
+
+    def marker_failure(self) -> str:
+        """Why no process of this data directory could leave a marker; empty if it could, and for a watch that is off."""
+        try:
+            if self._is_on:
+                self._markers.check_write()
+        except OSError as error:
+            return self._markers.describe_failure(error)
+        return ""
 
     def announce_stop(self) -> None:
         """The process was told to stop: whatever ends it now is no surprise. For signal handlers: it waits for nothing."""
@@ -98,10 +108,37 @@ class UncleanStopWatch(forks.ForkAware):
         failsafe(self._finish)()
 
     def _mark(self) -> None:
-        with suppress(OSError):  # a full disk has an alert of its own
+        with suppress(OSError):  # a registry that cannot be used is logged where it gives no instance id
             self._registry.register()  # without an entry, others would take this process for dead
+            if self._write_marker():
+                self._forget_replaced()
+
+    def _write_marker(self) -> bool:
+        """Whether this process has its marker. What is in the way of it is logged once."""
+        try:
             self._markers.write(self._marker())
-            self._forget_replaced()
+        except OSError as error:
+            if not self._is_unmarked and error.errno not in _NO_SPACE:
+                self._is_unmarked = True
+                self._warn(error)
+            return False
+        self._is_unmarked = False
+        if self._warner is not None:
+            self._warner.close()
+            self._warner = None
+        return True
+
+    def _warn(self, error: OSError) -> None:
+        """One process of the data directory warns for all: the one that holds the lock."""
+        with suppress(OSError):
+            self._warner = FileLock.acquire(self._registry.data_dir / REGISTRY / _WARNER)
+            if self._warner is None:
+                return
+        _log.warning(
+            "A kill of this service cannot be reported at its next start: %s",
+            self._markers.describe_failure(error),
+            extra={semconv.COMPONENT: COMPONENT},
+        )
 
     def _finish(self) -> None:
         if self._is_orphaned:
@@ -112,10 +149,7 @@ class UncleanStopWatch(forks.ForkAware):
                 self._forget_replaced()
 
     def _marker(self) -> RunMarker:
-        used, oom = self._read_memory(), self._read_oom_kills()
-        keeper = self._registry.keeper
-        if not keeper and multiprocessing.parent_process() is not None:
-            keeper = f"{boot_id()}-{name_of(self._parent)}"
+        used, oom, keeper = self._read_memory(), self._read_oom_kills(), self._keeper()
         return RunMarker(
             id=self._registry.id,
             group=self._registry.group,
@@ -135,13 +169,28 @@ class UncleanStopWatch(forks.ForkAware):
             oom_kills=oom.count,
         )
 
+    def _keeper(self) -> str:
+        if not self._registry.keeper and multiprocessing.parent_process() is not None:
+            return f"{boot_id()}-{name_of(self._parent)}"
+        return self._registry.keeper
+
     def _forget_replaced(self) -> None:
-        """Remove the markers of killed workers of this service, which goes on, or was told to stop."""
+        """Remove the markers of killed workers of this service, which goes on, or was told to stop.
+
+        Those of a service that was killed as a whole may have the same group: they are left to the report.
+        """
         group = self._registry.group
         if group and not self._is_orphaned:
-            others = [each.id for each in self._markers.read() if each.group == group and not each.is_orphaned]
+            others = [each for each in self._markers.read() if each.group == group and not each.is_orphaned]
             live = self._registry.live_ids()
-            self._markers.remove(each for each in others if each not in live)
+            self._markers.remove(each.id for each in others if each.id not in live and self._is_sibling(each))
+
+    def _is_sibling(self, marker: RunMarker) -> bool:
+        """Whether its process has the same parent, or, where there is no parent, may have served beside this one."""
+        keeper = self._keeper()
+        if keeper or marker.keeper:
+            return marker.keeper == keeper
+        return marker.boot == boot_id() and marker.seen + MARK_INTERVAL >= self._started
 
     def _report_killed(self) -> None:
         """One process at a time. The report comes first: if this process is killed in between, the next one repeats it."""
@@ -158,54 +207,3 @@ class UncleanStopWatch(forks.ForkAware):
                 for killed in left.killed.values():
                     log_killed(killed, self._read_oom_kills())
                 self._markers.remove(each.id for each in [*left.settled, *(m for s in left.killed.values() for m in s)])
-
-
-def log_killed(killed: Sequence[RunMarker], oom: OomKills) -> None:
-    """One alert, whoever was killed: those of a crash loop are its repeats."""
-    last = max(killed, key=lambda each: each.seen_at)
-    facts = {
-        "Processes": _processes(killed),
-        "Started": format_timestamp(min(each.started_at for each in killed)),
-        "Last seen": format_timestamp(last.seen_at),
-        "Host": last.host,
-        "Memory": f"{_memory(last).percent}% of {last.memory_total // 2**20:,} MB were used when it was last seen",
-    }
-    attributes = {
-        semconv.COMPONENT: _COMPONENT,
-        semconv.ALERT_LEVEL: logging.getLevelName(logging.WARNING),
-        semconv.ALERT_SECTION: str(RunbookSection.SERVICE_KILLED),
-        semconv.ALERT_FINGERPRINT: RunbookSection.SERVICE_KILLED.removeprefix("message-"),
-        semconv.ALERT_FACTS: json.dumps(facts, ensure_ascii=False),
-    }
-    _log.warning("%s\n%s", _event(killed, last), _cause(last, oom), extra=attributes)
-
-
-def _event(killed: Sequence[RunMarker], last: RunMarker) -> str:
-    if last.boot != boot_id():
-        return "The machine went down while the service was running. The service runs again."
-    what = "its process" if len(killed) == 1 else f"its {len(killed)} processes"
-    if any(each.is_orphaned for each in killed):
-        what = f"the parent of {what}"
-    return f"The service was killed: {what} ended without an orderly stop. The service runs again."
-
-
-def _cause(last: RunMarker, oom: OomKills) -> str:
-    if last.boot != boot_id():
-        return "Look for a crash or a loss of power in the log of the machine."
-    if number := oom.since(OomKills(last.oom_group, last.oom_kills)):
-        what = "a process" if number == 1 else f"{number} processes"
-        return f"The kernel has killed {what} of its container for memory since then. {_ADVICE}"
-    if _memory(last).percent >= SCARCE_MEMORY_PERCENT:
-        return f"It may have been out of memory. {_ADVICE}"
-    return "Its memory was not scarce when it was last seen. Find in the log of the kernel or of the supervisor what killed it."
-
-
-def _memory(marker: RunMarker) -> Usage:
-    return Usage(marker.memory_used, marker.memory_total)
-
-
-def _processes(killed: Sequence[RunMarker]) -> str:
-    pids = sorted(each.pid for each in killed)
-    shown = ", ".join(map(str, pids[:_MAX_PIDS])) + (", …" if len(pids) > _MAX_PIDS else "")
-    parents = sorted({each.parent for each in killed if each.parent})
-    return f"{shown} (workers of {', '.join(map(str, parents))})" if parents else shown

@@ -1,8 +1,10 @@
 """Run markers: a file for each process that serves. An orderly stop removes it; one that is left tells of a process that was killed."""
 
 import json
+import os
 import socket
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -96,6 +98,26 @@ class RunMarkers:
         private_files.make_file(path)
         with path.open("r+b", buffering=0) as file:
             file.write(marker.encode())
+
+    def check_write(self) -> None:
+        """Create a file in the directory, and remove it.
+
+        Raises:
+            OSError: no process can leave its marker there.
+        """
+        probe = self.directory / f".check-{uuid.uuid4().hex}"
+        private_files.make_directory(self.directory)
+        try:
+            private_files.make_file(probe)
+        finally:
+            probe.unlink(missing_ok=True)
+
+    def describe_failure(self, error: OSError) -> str:
+        """A sentence for the operator about a directory that takes no markers."""
+        problem = f"{self.directory} cannot be written ({error.strerror})."
+        if self.directory.is_dir():
+            return f"{problem} Give user {os.geteuid()} write permission."
+        return f"{problem} Remove what is in its place: the service makes the directory itself."
 
     def remove(self, ids: Iterable[str]) -> None:
         for each in ids:

@@ -21,6 +21,7 @@ from tools.stack.project import API, OPS_TOKEN, SANDBOX, Project
 
 LONG = 300.0  # only a hang takes as long
 WELL = {"healthy", "running", "done"}
+KILLED = "The service was killed"
 AUTHORIZED = {"authorization": f"Bearer {OPS_TOKEN}"}
 
 
@@ -66,6 +67,17 @@ class Stack:
         """What the chat shows, without its markup."""
         page = httpx.get(f"{SANDBOX}/phone", timeout=10, trust_env=False).text
         return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+    def messages(self, part: str) -> list[str]:
+        """The messages of the chat that contain these words, without their markup."""
+        truth = httpx.get(f"{SANDBOX}/sandbox/truth/telegram/messages", timeout=10, trust_env=False).json()
+        texts = (" ".join(re.sub(r"<[^>]*>", " ", each["text"]).split()) for each in truth["messages"])
+        return [text for text in texts if part in text]
+
+    def is_marked(self, service: str, processes: int) -> bool:
+        """Whether so many processes have noted that they serve: whatever is killed from now on is reported."""
+        count = "ls /var/lib/sovani/instances/running | grep -c json"
+        return self.project.tried("exec", "--no-TTY", service, "sh", "-c", count).stdout.strip() == str(processes)
 
     def prometheus(self, path: str) -> Any:
         """Prometheus is not published: asked from its own container."""
@@ -145,6 +157,11 @@ def running(directory: Path, variables: Mapping[str, str], *options: str) -> Ite
         began = time.monotonic()
         project.down()
         print(f"\n{time.monotonic() - began:6.1f} s  docker compose down")  # noqa: T201
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The profile `open` comes last: it replaces containers that the other tests need."""
+    items.sort(key=lambda item: item.get_closest_marker("stack_open") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.stack.conftest import LONG, Stack, host_pid
+from tests.stack.conftest import KILLED, LONG, Stack, host_pid
 from tests.support.processes import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
@@ -26,13 +26,46 @@ def test_postgresql_stops_and_nothing_is_lost(settled: Stack, how: str):
 
 
 def test_the_api_is_killed_with_its_workers_and_docker_starts_it_again(settled: Stack):
+    """The new processes may have the pids of the killed ones: each container counts from 1."""
+    eventually(lambda: settled.is_marked("sovani", 2), LONG)
     before, runs = settled.project.container("sovani")["RestartCount"], settled.finished_runs()
+    reported, [counted, of_scheduler] = kills_known(settled)
 
     os.kill(host_pid(settled, "sovani"), signal.SIGKILL)
 
     eventually(lambda: settled.project.container("sovani")["RestartCount"] > before, LONG)
     eventually(settled.is_ready, LONG)
     eventually(lambda: settled.lost_none_of(runs), LONG)
+    [message] = eventually(lambda: settled.messages(KILLED)[len(reported) :], LONG)
+    assert "its 2 processes ended without an orderly stop. The service runs again." in message
+    assert f"Host: {settled.project.container('sovani')['Config']['Hostname']}" in message
+    eventually(lambda: settled.is_marked("sovani", 2), LONG)
+    assert kills_known(settled) == ([*reported, message], [counted + 1, of_scheduler])
+
+
+@pytest.mark.parametrize("how", [["restart"], ["stop", "start"]], ids=" and ".join)
+def test_a_service_that_is_stopped_in_order_is_not_reported_as_killed(settled: Stack, how: list[str]):
+    eventually(lambda: settled.is_marked("sovani", 2) and settled.is_marked("scheduler", 1), LONG)
+    reported = kills_known(settled)
+
+    for command in how:
+        settled.project.compose(command, "sovani", "scheduler")
+
+    eventually(settled.all_well, LONG)
+    eventually(lambda: settled.is_marked("sovani", 2) and settled.is_marked("scheduler", 1), LONG)
+    assert kills_known(settled) == reported
+
+
+def kills_known(stack: Stack) -> tuple[list[str], list[int]]:
+    """The messages, and how many kills each service has counted: a repeat sends no message."""
+    count = (
+        "import sqlite3; rows = sqlite3.connect('file:/var/lib/sovani/alerts/outbox.db?mode=ro', uri=True)"
+        ".execute('SELECT coalesce(sum(count), 0) FROM incidents WHERE words LIKE ?', ('The service was killed%',)); print(*rows.fetchone())"
+    )
+    counts = [
+        stack.project.compose("exec", "--no-TTY", name, "python", "-c", count) for name in ("sovani", "scheduler")
+    ]
+    return stack.messages(KILLED), [int(each) for each in counts]
 
 
 def test_down_and_up_keep_the_history(settled: Stack):

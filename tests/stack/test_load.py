@@ -1,11 +1,12 @@
 """Containers under load, without memory, and before stores that refuse."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
 
-from tests.stack.conftest import LONG, Stack
+from tests.stack.conftest import KILLED, LONG, Stack
 from tests.support.processes import eventually
 from tools.stack.project import OPS_TOKEN
 
@@ -42,6 +43,30 @@ print(json.dumps({"statuses": statuses, "memory": max(memory), "cpus": (last - f
 """
 HOG = "import time; kept = b'x' * (60 << 20); time.sleep(600)"
 """Several of them take more than the container may have. None is as large as the service, which the kernel therefore ends."""
+
+
+LEAK = """
+import os, pathlib, time
+groups = pathlib.Path("/sys/fs/cgroup/memory"), pathlib.Path("/sys/fs/cgroup")
+group = next(each for each in groups if (each / "memory.stat").exists())
+
+def number(*names):
+    return next(int((group / name).read_text()) for name in names if (group / name).exists())
+
+def used():
+    rows = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    cache = rows.get("total_inactive_file") or rows["inactive_file"]
+    return number("memory.usage_in_bytes", "memory.current") - int(cache)
+
+for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    if path.parent.name != "1" and b"\\0serve\\0" in path.read_bytes():
+        (path.parent / "oom_score_adj").write_text("1000")
+kept = []
+while used() < number("memory.limit_in_bytes", "memory.max") * 0.94: kept.append(b"x" * (4 << 20))
+time.sleep(12)
+while True: kept.append(b"x" * (4 << 20))
+"""
+"""A leak that lasts longer than a service takes to note its memory. It makes the kernel end the parent of the workers first."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,6 +120,31 @@ def test_the_scheduler_is_killed_for_its_memory_and_docker_says_so_and_starts_it
     eventually(lambda: settled.lost_none_of(runs), LONG)
 
 
+def test_the_api_runs_out_of_memory_and_its_new_start_sends_one_alert_that_says_so(
+    settled: Stack, capsys: pytest.CaptureFixture[str]
+):
+    """Its first process is what the kernel ends, and the container with it. Docker starts it again, with counters of the kernel at 0."""
+    eventually(lambda: settled.is_marked("sovani", 2), LONG)
+    container, runs = settled.project.container("sovani"), settled.finished_runs()
+    reported = settled.messages(KILLED)
+
+    settled.project.tried("exec", "--no-TTY", "sovani", "python", "-c", LEAK)
+
+    eventually(lambda: settled.project.container("sovani")["RestartCount"] == container["RestartCount"] + 1, LONG)
+    assert settled.was_killed_for_its_memory(container["Id"])
+    eventually(settled.all_well, LONG)
+    eventually(lambda: settled.lost_none_of(runs), LONG)
+    [message] = eventually(lambda: settled.messages(KILLED)[len(reported) :], LONG)
+    with capsys.disabled():
+        print(f"\n{message}")  # noqa: T201  # to read
+    assert "its 2 processes ended without an orderly stop. The service runs again." in message
+    assert re.search(r"out of memory|for memory", message)
+    assert "Raise the memory limit, or use fewer workers." in message
+    assert "% of 1,024 MB were used when it was last seen" in message
+    eventually(lambda: settled.is_marked("sovani", 2), LONG)
+    assert settled.messages(KILLED) == [*reported, message]
+
+
 @pytest.mark.parametrize(("exporter", "status"), REFUSED.items())
 def test_a_store_that_refuses_is_named_by_the_log_of_the_collector_and_by_an_alert(
     stack: Stack, exporter: str, status: int
@@ -108,3 +158,8 @@ def test_a_store_that_refuses_is_named_by_the_log_of_the_collector_and_by_an_ale
     assert all(f"http://{store}:" in line for line in eventually(said, LONG))
     alert = f'ALERTS{{alertname="CollectorGivesUp",alertstate="firing",exporter="{exporter}",reason="refused"}}'
     eventually(lambda: stack.query(alert), LONG)
+    lost = re.compile(
+        rf"CollectorGivesUp firing .*{exporter} lost \d+ spans, points or records \(refused\) Refused: the Collector's log has the HTTP status "
+        r"and the address of the store\. 401 and 403: its …_AUTHORIZATION is wrong\. .*Runbook"
+    )
+    eventually(lambda: any(map(lost.search, stack.messages("CollectorGivesUp"))), LONG)

@@ -40,10 +40,17 @@ def documented() -> tuple[dict[str, str], list[str]]:
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Started from nothing where these tests are the only ones; else what runs is changed by the same steps."""
     variables, options = documented()
-    with running(tmp_path_factory.mktemp("project"), {**variables, **FOR_THE_TEST}, *options) as stack:
-        yield stack
+    if all(item.get_closest_marker("stack_open") for item in request.session.items):
+        with running(tmp_path_factory.mktemp("project"), {**variables, **FOR_THE_TEST}, *options) as stack:
+            yield stack
+    else:
+        shared: Stack = request.getfixturevalue("stack")
+        shared.project.configure({**variables, **FOR_THE_TEST})
+        shared.project.up(*options)
+        yield shared
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from telemetry.alerts.outbox import replacement
 from telemetry.alerts.outbox.incidents import OVERFLOW
 from telemetry.alerts.telegram_updates.update import Person
 from telemetry.alerts.telegram_updates.update_handler import log_stranger
+from telemetry.health.kill_report import log_killed
 from telemetry.health.memory import OomKills
-from telemetry.health.unclean_stops import log_killed
 from telemetry.jobs.liveness.reaper import Reaper
 from telemetry.jobs.recorder.spool_state import SpoolState
 from telemetry.jobs.store.running_runs import LostRun

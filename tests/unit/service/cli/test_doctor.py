@@ -39,6 +39,7 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
             "migrations",
             "backups",
             "job runs",
+            "run markers",
             "alerts",
             "telemetry: request",
             "telemetry: query",
@@ -62,6 +63,19 @@ def test_a_file_that_others_may_read_is_named_with_what_to_do(runtime_of, tmp_pa
 
     assert finding.mark == FAIL
     assert f"{tmp_path}/var/old.db: chmod -R go= " in finding.sentence
+
+
+def test_a_file_in_place_of_the_directory_of_run_markers_is_named_with_what_to_do(runtime_of, tmp_path):
+    (tmp_path / "var/instances").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "var/instances/running").touch()
+
+    finding = found(runtime_of(), "run markers")["run markers"]
+
+    assert finding.mark == FAIL
+    assert (
+        f"{tmp_path}/var/instances/running cannot be written (File exists). Remove what is in its place"
+        in finding.sentence
+    )
 
 
 def test_job_runs_that_wait_for_another_database_are_named(runtime_of, tmp_path):

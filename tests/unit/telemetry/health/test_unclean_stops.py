@@ -1,19 +1,23 @@
 """A service that starts reports that the one before it was killed, once; an orderly stop is not reported."""
 
+import errno
 import json
 import logging
 import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from telemetry import semconv
 from telemetry.health import unclean_stops
+from telemetry.health.kill_report import log_killed
 from telemetry.health.memory import OomKills
-from telemetry.health.unclean_stops import UncleanStopWatch, log_killed
+from telemetry.health.unclean_stops import UncleanStopWatch
 from telemetry.health.usage import Usage
+from telemetry.processes.file_lock import FileLock
 from telemetry.processes.process_group import boot_id
 from telemetry.processes.registry import DIRECTORY, ProcessRegistry
 from telemetry.processes.run_markers import RunMarker, RunMarkers
@@ -235,16 +239,121 @@ def test_a_marker_that_somebody_removed_is_made_again(processes, tmp_path):
     eventually(lambda: marked(tmp_path))
 
 
-def test_a_directory_that_cannot_be_used_harms_nothing(processes, tmp_path, caplog):
-    (tmp_path / DIRECTORY).mkdir(exist_ok=True)
-    (tmp_path / DIRECTORY / "running").write_text("a file")
+def warnings(caplog) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    "put", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["a file", "a dangling link"]
+)
+def test_what_is_in_place_of_the_directory_is_one_warning_that_says_what_to_do(processes, tmp_path, caplog, put):
+    directory = RunMarkers(tmp_path).directory
+    directory.parent.mkdir()
+    put(directory)
+
+    watch = processes()
+    watch.begin()
+    eventually(lambda: warnings(caplog))
+    time.sleep(0.1)
+
+    failure = f"{directory} cannot be written (File exists). Remove what is in its place: the service makes the directory itself."
+    assert warnings(caplog) == [f"A kill of this service cannot be reported at its next start: {failure}"]
+    assert watch.marker_failure() == failure
+
+
+def test_a_directory_without_permission_is_one_warning_that_names_the_user(processes, tmp_path, caplog, monkeypatch):
+    refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    monkeypatch.setattr(RunMarkers, "write", raising(refused))
+    monkeypatch.setattr(RunMarkers, "check_write", raising(refused))
+    directory = RunMarkers(tmp_path).directory
+    directory.mkdir(parents=True)
+
+    watch = processes()
+    watch.begin()
+    eventually(lambda: warnings(caplog))
+
+    assert warnings(caplog)[0].endswith(
+        f": {directory} cannot be written (Permission denied). Give user {os.geteuid()} write permission."
+    )
+    assert watch.marker_failure() in warnings(caplog)[0]
+
+
+def raising(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def test_a_directory_that_was_mended_gets_its_marker_and_the_next_failure_is_another_warning(
+    processes, tmp_path, caplog
+):
+    directory = RunMarkers(tmp_path).directory
+    directory.parent.mkdir()
+    directory.touch()
+    watch = processes()
+    watch.begin()
+    eventually(lambda: warnings(caplog))
+
+    directory.unlink()
+    eventually(lambda: marked(tmp_path))
+    assert watch.marker_failure() == ""
+    assert [path.name for path in directory.iterdir()] == [f"{watch._registry.id}.json"]
+    directory.rename(tmp_path / "moved")
+    directory.touch()
+
+    eventually(lambda: len(warnings(caplog)) > 1)
+    assert len(warnings(caplog)) == 2
+
+
+def test_of_several_workers_one_warns(processes, tmp_path, caplog):
+    RunMarkers(tmp_path).directory.parent.mkdir()
+    RunMarkers(tmp_path).directory.touch()
+
+    for watch in [processes(group="g") for _ in range(3)]:
+        watch.begin()
+    eventually(lambda: warnings(caplog))
+    time.sleep(0.1)
+
+    assert len(warnings(caplog)) == 1
+
+
+def test_a_full_disk_is_not_a_warning_of_the_markers(processes, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(RunMarkers, "write", raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
 
     watch = processes()
     watch.begin()
     time.sleep(0.1)
     watch.end()
 
-    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+    assert warnings(caplog) == []
+
+
+def test_a_new_service_of_the_same_group_leaves_the_killed_one_to_the_process_that_reports_it(
+    processes, tmp_path, caplog
+):
+    """In a new container the network, the address and the pid may all be the same again, and with them the group."""
+    kill(*[begin(processes(group="g", keeper=f"{boot_id()}-7-100")) for _ in range(2)])
+    reporting = FileLock.acquire(RunMarkers(tmp_path).directory / "examination")
+
+    first = begin(processes(group="g", keeper=f"{boot_id()}-7-200"))
+    reporting.close()
+    begin(processes(group="g", keeper=f"{boot_id()}-7-200"))
+
+    [alert] = alerts(caplog)
+    assert "its 2 processes" in alert.getMessage()
+    assert first._registry.id in marked(tmp_path)
+
+
+def test_a_worker_forgets_the_one_that_was_killed_before_it_started_if_they_have_the_same_parent(processes, tmp_path):
+    keeper = f"{boot_id()}-7-100"
+    kill(begin(processes(group="g", keeper=keeper)))
+    watch = processes(group="g", keeper=keeper)
+    watch._started = time.monotonic()
+
+    watch._forget_replaced()
+
+    assert marked(tmp_path) == {}
 
 
 def test_a_forked_child_leaves_the_marker_to_its_parent(processes, tmp_path):
@@ -303,8 +412,24 @@ def test_of_many_processes_the_first_are_named(caplog):
         ({}, OomKills("c:1", 2), "The kernel has killed 2 processes of its container for memory"),
         ({"oom_kills": 1}, OomKills("c:1", 2), "The kernel has killed a process of its container for memory"),
         ({"oom_kills": 2}, OomKills("c:1", 2), "Its memory was not scarce"),
-        ({"oom_group": "c:7"}, OomKills("c:1", 2), "Its memory was not scarce"),
-        ({"oom_group": ""}, OomKills(), "Its memory was not scarce"),
+        (
+            {"oom_group": "c:7"},
+            OomKills("c:1", 2),
+            "Its memory was not scarce when it was last seen, but may have run out within",
+        ),
+        (
+            {"oom_group": "c:7", "oom_kills": 1},
+            OomKills("c:1"),
+            "the kernel killed a process of its container for memory. Raise",
+        ),
+        (
+            {"oom_group": "c:7", "oom_kills": 3},
+            OomKills("c:1", 9),
+            "the kernel killed 3 processes of its container for memory. Raise",
+        ),
+        ({"oom_group": "c:7", "memory_used": GB}, OomKills("c:1"), "It may have been out of memory."),
+        ({"oom_group": ""}, OomKills("c:1", 2), "Find in the log of the kernel or of the supervisor what killed it."),
+        ({}, OomKills(), "Find in the log of the kernel or of the supervisor what killed it."),
         ({"memory_used": GB * 89 // 100}, OomKills("c:1"), "Its memory was not scarce"),
         ({"memory_used": GB * 90 // 100}, OomKills("c:1"), "It may have been out of memory."),
         ({"boot": "earlier", "memory_used": GB}, OomKills("c:1", 9), "a crash or a loss of power"),
@@ -317,3 +442,15 @@ def test_the_message_says_what_is_known_of_the_cause(caplog, about, oom, cause):
 
     assert cause in text
     assert text.startswith("The machine went down" if "boot" in about else "The service was killed")
+
+
+def fingerprint(caplog, **about) -> str:
+    log_killed([RunMarker(boot=boot_id(), memory_total=GB, **about)], OomKills("c:1"))
+    return str(vars(caplog.records[-1])[semconv.ALERT_FINGERPRINT])
+
+
+def test_a_kill_for_memory_is_an_alert_of_its_own_after_one_for_another_reason(caplog):
+    for_memory = [fingerprint(caplog, **about) for about in ({"memory_used": GB}, {"oom_group": "c:7", "oom_kills": 1})]
+
+    assert len({*for_memory, fingerprint(caplog), fingerprint(caplog, oom_group="c:7")}) == 2
+    assert len({*for_memory}) == 1
