@@ -1,8 +1,8 @@
-"""The tables of costs: what was used and what it cost by day, and until when the room on the disk is counted."""
+"""The tables of costs: what was used and what it cost by day, until when the room on the disk is counted, and which writes arrived."""
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, Float, String
+from sqlalchemy import Date, Float, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from telemetry.database import UTCDateTime
@@ -39,3 +39,16 @@ class CostStoreRow(Base):
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     machine: Mapped[str] = mapped_column(String(255), primary_key=True)
     counted_until: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class CostWriteRow(Base):
+    """The number of the last write of each process, in the same transaction as what it wrote.
+
+    After a commit of unknown result (the connection is lost in it), the process sees here whether it was committed.
+    """
+
+    __tablename__ = "cost_writes"
+
+    process: Mapped[str] = mapped_column(String(36), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+    written_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -11,6 +11,9 @@ import psutil
 
 _YAMA: Final = Path("/proc/sys/kernel/yama/ptrace_scope")
 _STATUS: Final = Path("/proc/self/status")
+_USER_IDS: Final = Path("/proc/self/uid_map")
+_ALL_USERS: Final = ["0", "0", "4294967295"]
+_ROOT: Final = "root"
 _CAP_SYS_PTRACE: Final = 1 << 19
 _PR_SET_PTRACER: Final = 0x59616D61
 _CONTAINER_SIGNS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"), Path("/var/run/secrets/kubernetes.io"))
@@ -25,7 +28,7 @@ def why_refused(pid: int) -> str:
     """A sentence without its full stop: what keeps this user from reading the process, and what permits it."""
     owner = _owner(pid)
     if os.geteuid() and owner not in {"", _own_name()}:
-        return f"it belongs to the user {owner}: run this command as {owner}, or as root"
+        return f"it belongs to the user {owner}: run this command as {owner}{'' if owner == _ROOT else ', or as root'}"
     scope = _ptrace_scope()
     if scope == _DISABLED:
         return "kernel.yama.ptrace_scope is 3: no process may be traced until the machine is started with a lower value"
@@ -33,7 +36,18 @@ def why_refused(pid: int) -> str:
         return f"this command lacks the capability SYS_PTRACE in this container. {_IN_CONTAINERS}"
     if scope and os.geteuid():
         return f"kernel.yama.ptrace_scope is {scope}: run this command as root, or sysctl kernel.yama.ptrace_scope=0"
-    return f"this command lacks the capability SYS_PTRACE: run it as root. {_IN_CONTAINERS}"
+    return _capability_lacks()
+
+
+def _capability_lacks() -> str:
+    if os.geteuid():
+        return f"this command lacks the capability SYS_PTRACE: run it as root. {_IN_CONTAINERS}"
+    if _in_user_namespace():
+        return (
+            "this command is root of a user namespace only: "
+            "run it as root of the machine, or in the namespace of the process"
+        )
+    return f"this command is root without the capability SYS_PTRACE: run it with that capability. {_IN_CONTAINERS}"
 
 
 def allow_children() -> None:
@@ -70,6 +84,13 @@ def _ptrace_scope() -> int:
 
 def _in_container() -> bool:
     return not _has_capability() and any(sign.exists() for sign in _CONTAINER_SIGNS)
+
+
+def _in_user_namespace() -> bool:
+    """Whether root here is not root of the machine, as in a rootless container."""
+    with suppress(OSError):
+        return _USER_IDS.read_text().split() != _ALL_USERS
+    return False
 
 
 def _has_capability() -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import delete, func, select
 from sqlalchemy.engine import Engine
 
-from service.database.cost_tables import CostDayRow, CostStoreRow
+from service.database.cost_tables import CostDayRow, CostStoreRow, CostWriteRow
 from telemetry.costs import CPU, MEMORY, RESOURCES, SERVICE, STORAGE, Prices
 from telemetry.database import transaction
 
@@ -19,6 +19,8 @@ VARIABLES: Final = {
     STORAGE: "COST_STORAGE_GB_MONTH_USD",
 }
 KEEP: Final = timedelta(days=731)
+KEEP_WRITES: Final = timedelta(days=31)
+"""Longer than any process waits for its database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +116,6 @@ def prune_costs(engine: Engine, now: datetime) -> int:
     """Delete the costs of days that are older than two years, and what machines that are gone have counted."""
     with transaction(engine) as session:
         session.execute(delete(CostStoreRow).where(CostStoreRow.counted_until < now - KEEP))
+        session.execute(delete(CostWriteRow).where(CostWriteRow.written_at < now - KEEP_WRITES))
         old = delete(CostDayRow).where(CostDayRow.day < (now - KEEP).date())
         return int(session.connection().execute(old).rowcount)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.database.cost_tables import CostDayRow, CostStoreRow
 from service.database.upsert import insert_into
+from service.jobs.costs.write_number import WriteNumber
 from service.names import DATABASE_STORE
 from telemetry.costs import SERVICE, STORAGE, CostLedger, Prices
 from telemetry.database import transaction
@@ -25,7 +26,7 @@ UsageKey = tuple[str, str, str]
 
 
 class CostWriter:
-    """What could not be written is written the next time. `now` is the time by the database's clock."""
+    """What could not be written is written the next time, once. `now` is the time by the database's clock."""
 
     def __init__(
         self,
@@ -42,6 +43,8 @@ class CostWriter:
         self._stores = stores
         self._now = now
         self._written: dict[UsageKey, float] = {}
+        self._number = WriteNumber()
+        self._unconfirmed: dict[UsageKey, float] | None = None
         self._machine = platform.node()[:255]
 
     def write(self) -> None:
@@ -51,18 +54,23 @@ class CostWriter:
             SQLAlchemyError: the database is unavailable.
         """
         usage = {key: amount for key, amount in self._ledger.usage().items() if key[0] != STORAGE}
-        grown = {key: amount - self._written.get(key, 0.0) for key, amount in usage.items()}
+        now = self._now()
         with transaction(self._engine) as session:
-            self._add(session, {key: amount for key, amount in grown.items() if amount > 0})
-        self._written = usage
+            if self._unconfirmed is not None and self._number.is_committed(session, now):
+                self._written = self._unconfirmed
+            self._unconfirmed = usage  # from here on, until the commit has returned
+            self._number.advance(session, now)
+            grown = {key: amount - self._written.get(key, 0.0) for key, amount in usage.items()}
+            self._add(session, now, {key: amount for key, amount in grown.items() if amount > 0})
+        self._written, self._unconfirmed = usage, None
         for name in self._stores:
             self._count_store(name)
 
-    def _add(self, session: Session, amounts: Mapping[UsageKey, float]) -> None:
+    def _add(self, session: Session, now: datetime, amounts: Mapping[UsageKey, float]) -> None:
         """In one order, so that no two processes wait for each other."""
         if not amounts:
             return
-        day = self._now().astimezone(UTC).date()
+        day = now.astimezone(UTC).date()
         rows = [
             {
                 "day": day,
@@ -91,7 +99,7 @@ class CostWriter:
             if session.connection().execute(update(row).where(*where).values(counted_until=now)).rowcount != 1:
                 return
             byte_seconds = size * max(0.0, min(now - since, MAX_GAP).total_seconds())
-            self._add(session, {(STORAGE, SERVICE, name): byte_seconds})
+            self._add(session, now, {(STORAGE, SERVICE, name): byte_seconds})
         self._ledger.add_storage(name, byte_seconds)
 
     def _due_since(self, session: Session, name: str, machine: str, now: datetime) -> datetime | None:

@@ -1,17 +1,21 @@
 """Costs in the database: several processes add to the same rows, a report reads them, a budget alerts."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from service.database.cost_tables import CostWriteRow
 from service.jobs.costs.budget import Budget
 from service.jobs.costs.cost_report import cost_report, prune_costs
 from service.jobs.costs.cost_writer import CostWriter
 from service.jobs.costs.stores import stores
 from service.settings import Settings
 from telemetry.costs import Prices
-from telemetry.database import create_engine
+from telemetry.database import create_engine, transaction
+from tests.support.processes import eventually
 
 NOON = datetime(2025, 10, 10, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -79,6 +83,54 @@ def test_what_could_not_be_written_is_written_the_next_time(engine, tmp_path):
     process.writer.write()
 
     assert amounts(engine)[SYNC] == (3.0, 3.0)
+
+
+@pytest.mark.parametrize("results", [(True,), (False,), (True, True), (True, False), (False, True), (False, False)])
+def test_what_a_commit_of_unknown_result_wrote_is_counted_once(engine, monkeypatch, results):
+    process, dialect = Process(engine), engine.dialect
+    process.uses(SYNC, 1.0)
+    process.writer.write()
+    for is_committed in results:
+        finish = dialect.do_commit if is_committed else dialect.do_rollback
+
+        def lose(connection, finish=finish):
+            finish(connection)
+            raise OperationalError("COMMIT", {}, ConnectionError("lost"))
+
+        process.uses(SYNC, 2.0)
+        with monkeypatch.context() as connection_lost:
+            connection_lost.setattr(dialect, "do_commit", lose)
+            with pytest.raises(SQLAlchemyError):
+                process.writer.write()
+    process.uses(SYNC, 4.0)
+
+    process.writer.write()
+    process.writer.write()
+
+    assert amounts(engine)[SYNC][0] == 5.0 + 2.0 * len(results)
+
+
+def test_a_commit_that_the_server_has_not_finished_is_waited_for(postgres_engine):
+    process = Process(postgres_engine)
+    process.uses(SYNC, 1.0)
+    writer = process.writer
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(postgres_engine) as unfinished:
+            writer._unconfirmed = process.ledger.usage()
+            writer._number.advance(unfinished, NOON)
+            writer._add(unfinished, NOON, writer._unconfirmed)
+            unfinished.flush()
+            process.uses(SYNC, 2.0)
+            writing = pool.submit(writer.write)
+            eventually(lambda: waiting_for_locks(postgres_engine))
+        writing.result(30)
+
+    assert amounts(postgres_engine)[SYNC][0] == 3.0
+
+
+def waiting_for_locks(engine):
+    with engine.connect() as connection:
+        return connection.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
 
 def test_without_a_price_there_is_an_amount_and_no_money_and_the_row_says_which_price(engine):
@@ -198,3 +250,15 @@ def test_costs_of_two_years_ago_are_deleted(engine):
 
     assert prune_costs(engine, NOON) == 1
     assert len(cost_report(engine, PRICES, TODAY - timedelta(days=900), TODAY).days) == 1
+
+
+def test_the_numbers_of_writes_of_processes_that_are_gone_are_deleted(engine):
+    for days in (40, 0):
+        process = Process(engine)
+        process.now = NOON - timedelta(days=days)
+        process.writer.write()
+
+    prune_costs(engine, NOON)
+
+    with transaction(engine) as session:
+        assert session.scalars(select(CostWriteRow.written_at)).all() == [NOON]

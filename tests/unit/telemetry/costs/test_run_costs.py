@@ -40,17 +40,18 @@ def runs():
     monitor.deactivate()
 
 
-def test_a_run_costs_the_cpu_time_of_its_threads_and_not_the_time_that_it_waits(runs):
+@pytest.mark.parametrize(("seconds", "pause"), [(0.2, 0.3), pytest.param(1.0, 5.0, marks=pytest.mark.e2e)])
+def test_a_run_costs_the_cpu_time_of_its_threads_and_not_the_time_that_it_waits(runs, seconds, pause):
     with monitor_job("burner"):
-        threads = [threading.Thread(target=burn, args=(0.2,)) for _ in range(2)]
+        threads = [threading.Thread(target=burn, args=(seconds,)) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        time.sleep(0.3)
+        time.sleep(pause)
 
-    assert runs[0].cpu_seconds == pytest.approx(0.4, rel=0.05)
-    assert runs[0].cost_usd == pytest.approx(0.4 * SECOND_USD, rel=0.05)
+    assert runs[0].cpu_seconds == pytest.approx(2 * seconds, rel=0.05)
+    assert runs[0].cost_usd == pytest.approx(2 * seconds * SECOND_USD, rel=0.05)
 
 
 def test_a_subclass_of_a_thread_with_a_run_of_its_own_is_charged_as_well(runs):

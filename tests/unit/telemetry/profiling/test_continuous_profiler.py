@@ -1,7 +1,5 @@
-import gzip
 import threading
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 
 import pytest
@@ -11,39 +9,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from telemetry.profiling import continuous_profiler
 from telemetry.profiling.continuous_profiler import ContinuousProfiler
 from tests.support.processes import eventually, free_port
+from tests.support.profile_server import ProfileServer
 
 RESOURCE = Resource({"service.name": "shop", "service.version": "1.2.3", "service.instance.id": "one"})
-
-
-class ProfileServer:
-    """A Pyroscope server that keeps what it receives."""
-
-    def __init__(self, *, hangs=False):
-        received, self.released = [], threading.Event()
-        released = self.released
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                received.append((self.path, gzip.decompress(body)))
-                if hangs:
-                    released.wait(60)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_args):
-                """Nothing."""
-
-        self.received = received
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture
@@ -74,10 +42,10 @@ def test_profiles_arrive_with_the_name_the_version_and_the_role(server, monkeypa
     monkeypatch.setattr(pyroscope, "configure", partial(pyroscope.configure, upload_interval=1))
 
     with ContinuousProfiler(server.address, TracerProvider(resource=RESOURCE), "scheduler"):
-        eventually(lambda: any(b"hot_on_purpose" in body for _, body in server.received), within=60)
+        eventually(lambda: any(b"hot_on_purpose" in body for body in server.received), within=60)
 
-    path, body = server.received[0]
-    assert path == "/push.v1.PusherService/Push"
+    assert server.refused == []
+    body = server.received[0]
     assert all(word in body for word in (b"shop", b"1.2.3", b"one", b"role", b"scheduler"))
 
 

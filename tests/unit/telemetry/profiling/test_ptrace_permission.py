@@ -14,15 +14,26 @@ NO_PTRACE = "CapEff:\t000001fffff7ffff\n"
 def machine(monkeypatch, tmp_path):
     """A machine with these properties."""
 
-    def machine(*, user=1000, owner="shop", me="shop", scope=None, container=False, capabilities=NO_PTRACE):
-        yama, status, sign = tmp_path / "yama", tmp_path / "status", tmp_path / "sign"
+    def machine(
+        *,
+        user=1000,
+        owner="shop",
+        me="shop",
+        scope=None,
+        container=False,
+        capabilities=NO_PTRACE,
+        users="0 0 4294967295",
+    ):
+        yama, status, sign, ids = (tmp_path / name for name in ("yama", "status", "sign", "ids"))
         if scope is not None:
             yama.write_text(f"{scope}\n")
         status.write_text(f"Name:\tpython\n{capabilities}")
+        ids.write_text(f"  {users}\n")
         if container:
             sign.touch()
         monkeypatch.setattr(ptrace_permission, "_YAMA", yama)
         monkeypatch.setattr(ptrace_permission, "_STATUS", status)
+        monkeypatch.setattr(ptrace_permission, "_USER_IDS", ids)
         monkeypatch.setattr(ptrace_permission, "_CONTAINER_SIGNS", (sign,))
         monkeypatch.setattr(ptrace_permission, "_owner", lambda _pid: owner)
         monkeypatch.setattr(ptrace_permission, "_own_name", lambda: me)
@@ -35,6 +46,12 @@ def test_another_user_is_named_with_what_to_do(machine):
     machine(owner="shop", me="nobody")
 
     assert why_refused(1) == "it belongs to the user shop: run this command as shop, or as root"
+
+
+def test_a_process_of_root_needs_root(machine):
+    machine(owner="root", me="shop")
+
+    assert why_refused(1) == "it belongs to the user root: run this command as root"
 
 
 @pytest.mark.parametrize("scope", [1, 2])
@@ -65,7 +82,13 @@ def test_a_container_is_said_which_capability_it_lacks(machine, user):
 def test_root_without_the_capability_is_said_so(machine):
     machine(user=0, owner="", scope=1)
 
-    assert why_refused(1).startswith("this command lacks the capability SYS_PTRACE")
+    assert why_refused(1).startswith("this command is root without the capability SYS_PTRACE: run it with that")
+
+
+def test_root_of_a_user_namespace_is_said_that_it_is_not_root_of_the_machine(machine):
+    machine(user=0, owner="nobody", me="root", capabilities=ALL, users="0 1000 1")
+
+    assert why_refused(1).startswith("this command is root of a user namespace only: run it as root of the machine")
 
 
 def test_a_container_with_the_capability_is_not_blamed(machine):
@@ -77,7 +100,10 @@ def test_a_container_with_the_capability_is_not_blamed(machine):
 def test_a_system_that_says_nothing_gets_the_general_sentence(machine, monkeypatch):
     machine()
     monkeypatch.setattr(ptrace_permission, "_STATUS", Path("/nowhere"))
+    monkeypatch.setattr(ptrace_permission, "_USER_IDS", Path("/nowhere"))
 
+    assert "SYS_PTRACE" in why_refused(1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert "SYS_PTRACE" in why_refused(1)
 
 

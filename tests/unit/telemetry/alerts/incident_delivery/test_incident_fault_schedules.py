@@ -1,8 +1,13 @@
-"""Random faults of three channels at once, with kills between: each incident is opened once and resolved once, and none is lost."""
+"""Random faults of three channels at once, with kills between: each incident is opened once and resolved once, and none is lost.
 
+There are INCIDENT_SCHEDULES of them, which is 60; 500 are a full proof. `make test` runs the first 20.
+"""
+
+import os
 from collections import Counter
 from dataclasses import replace
 from random import Random
+from shutil import rmtree
 
 import pytest
 
@@ -18,7 +23,8 @@ from tests.unit.telemetry.alerts.incident_delivery.conftest import (
 )
 
 FAULTS = ("down", "429", "revoked", "no response", "lost response", "killed before", "killed after", "bug")
-SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.e2e) for seed in range(20, 60))]
+FIRST = 20
+SCHEDULES = int(os.environ.get("INCIDENT_SCHEDULES", "60"))
 QUIET = 15
 """Seconds between two looks once there are no more faults: a lease and the wait of a disabled channel are longer."""
 
@@ -40,7 +46,9 @@ class IncidentSchedule:
         if self.faults_left <= 0 or self.random.random() > self.share:
             return None
         self.faults_left -= 1
-        return self.random.choice(FAULTS)
+        fault = self.random.choice(FAULTS)
+        self.happened[fault] += 1
+        return fault
 
     def play(self):
         for _ in range(self.random.randint(2, 8)):
@@ -102,15 +110,37 @@ def _is_known(schedule, incident):
     return True
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_through_any_faults_each_incident_is_opened_once_and_resolved_once_and_a_repeat_says_so(tmp_path, seed):
-    schedule = IncidentSchedule(seed, tmp_path)
+def play_and_check(seed, home):
+    schedule = IncidentSchedule(seed, home)
     try:
         schedule.play()
 
         check(schedule)
     finally:
         schedule.machine.close()
+    return schedule.happened
+
+
+@pytest.mark.parametrize("seed", range(FIRST))
+def test_through_any_faults_each_incident_is_opened_once_and_resolved_once_and_a_repeat_says_so(tmp_path, seed):
+    play_and_check(seed, tmp_path)
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(3600)
+def test_through_many_schedules_each_incident_is_opened_once_and_resolved_once_and_a_repeat_says_so(
+    tmp_path, record_property
+):
+    happened = Counter()
+    for seed in range(FIRST, SCHEDULES):
+        home = tmp_path / str(seed)
+        home.mkdir()
+
+        happened += play_and_check(seed, home)
+
+        rmtree(home)
+    record_property("faults", dict(happened))
+    assert min(happened[each] for each in FAULTS) > (SCHEDULES - FIRST) / 10  # none of the kinds was left out
 
 
 def test_a_dead_channel_delays_the_others_by_nothing(make_incident_machine, clock):
