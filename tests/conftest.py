@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 import ssl
 import sys
@@ -16,12 +17,16 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import certifi
+import httpcore2
 import httpx
 import psycopg
 import pytest
 from hypothesis.internal import charmap
 from hypothesis.internal.intervalsets import IntervalSet
+from opentelemetry.instrumentation import dependencies
 from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
+from pydantic.fields import FieldInfo
+from pydantic_settings.sources import EnvSettingsSource, PydanticBaseEnvSettingsSource
 from sqlalchemy.engine import URL, Engine, make_url
 
 from service.database import migrations
@@ -47,12 +52,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Who wants the end-to-end tests alone waits for no import of a module that has none."""
+    """A run waits for no import of a module that has none of the tests that `-m` asks for."""
     wanted = config.option.markexpr
-    if not wanted.startswith("e2e") or " or " in wanted or collection_path.suffix != ".py":
+    if not wanted or " or " in wanted or collection_path.suffix != ".py":
         return None
     text = collection_path.read_text("utf-8")
-    return None if "mark.e2e" in text or "long_on_postgresql" in text else True
+    if wanted.startswith("e2e"):
+        return None if "mark.e2e" in text or "long_on_postgresql" in text else True
+    unwanted = {part.removeprefix("not ") for part in wanted.split(" and ") if part.startswith("not ")}
+    of_all = re.search(r"^pytestmark = .*", text, re.MULTILINE)
+    return True if of_all and unwanted & set(re.findall(r"mark\.(\w+)", of_all[0])) else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -104,6 +113,52 @@ def _characters_of_utf_8() -> Iterator[None]:
     of_any = charmap.intervals_from_codec
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charmap, "intervals_from_codec", lambda name: utf_8 if name == "utf-8" else of_any(name))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_of_httpx2_read_once() -> Iterator[None]:
+    """httpx2, with which OpenAI's client is made, reads them for each client: likewise."""
+    shared, create = httpcore2.default_ssl_context(_trust_env=False), httpcore2.default_ssl_context
+
+    def created(*, _trust_env: bool = True) -> ssl.SSLContext:
+        return create() if _trust_env and os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"} else shared
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", created)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _versions_read_once() -> Iterator[None]:
+    """An instrumentor reads the metadata of the packages that it instruments each time that it is switched on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dependencies, "version", cache(dependencies.version))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fields_of_settings_read_once() -> Iterator[None]:
+    """For each settings that are made, pydantic goes into the types of all fields four times: three quarters of their 10 ms."""
+    source, known = PydanticBaseEnvSettingsSource, {}
+    infos, is_complex = source._extract_field_info, EnvSettingsSource._field_is_complex
+
+    def infos_once(self: Any, field: FieldInfo, name: str, model_config: Any = None) -> Any:
+        key = id(field), name, self.env_prefix, self.env_prefix_target, self.case_sensitive, id(self.config)
+        if model_config is not None:
+            return infos(self, field, name, model_config)
+        if key not in known:
+            known[key] = infos(self, field, name), field, self.config  # kept, so that no other object gets their ids
+        return known[key][0]
+
+    def is_complex_once(self: Any, field: FieldInfo) -> Any:
+        if id(field) not in known:
+            known[id(field)] = is_complex(self, field), field
+        return known[id(field)][0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "_extract_field_info", infos_once)
+        patch.setattr(EnvSettingsSource, "_field_is_complex", is_complex_once)
         yield
 
 

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpcore2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -16,15 +15,6 @@ from service.settings import Settings
 from telemetry import setup
 
 AppOf = Callable[..., FastAPI]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _authorities_of_openais_client_read_once() -> Iterator[None]:
-    """Each client of OpenAI reads those of the system: 35 ms that no test needs."""
-    shared = httpcore2.default_ssl_context()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("httpcore2.default_ssl_context", lambda **_options: shared)
-        yield
 
 
 @pytest.fixture

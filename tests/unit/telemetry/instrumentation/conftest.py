@@ -1,16 +1,11 @@
 """The fixtures of the instrumentation: real providers with in-memory exporters, and what Prometheus would scrape."""
 
-import os
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 
-import httpcore2
 import pytest
 import uvicorn
-from opentelemetry.instrumentation import dependencies
 from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
@@ -81,27 +76,6 @@ def signals(request: pytest.FixtureRequest) -> Iterator[Signals]:
     signals = Signals(getattr(request, "param", ALWAYS_ON))
     yield signals
     signals.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _authorities_of_httpx2_read_once() -> Iterator[None]:
-    """httpx2 reads them for each client, 40 ms that no test needs."""
-    shared, create = httpcore2.default_ssl_context(_trust_env=False), httpcore2.default_ssl_context
-
-    def created(*, _trust_env: bool = True) -> ssl.SSLContext:
-        return create() if _trust_env and os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"} else shared
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpcore2, "default_ssl_context", created)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _versions_read_once() -> Iterator[None]:
-    """An instrumentor reads the metadata of the packages that it instruments each time that it is switched on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dependencies, "version", cache(dependencies.version))
-        yield
 
 
 @pytest.fixture(autouse=True)

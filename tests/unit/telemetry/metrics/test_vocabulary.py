@@ -18,8 +18,10 @@ from telemetry.costs import Prices
 from telemetry.instrumentation import cost_metrics, process
 from telemetry.instrumentation.fastapi.active_requests import active_requests
 from telemetry.instrumentation.fastapi.websocket import websocket_instruments
+from telemetry.metrics.measuring import shared_file
 from telemetry.metrics.vocabulary import VOCABULARY, client_status
 from tests.contract.metrics import CONTRACT
+from tests.unit.telemetry.metrics.conftest import Stage
 
 BEYOND = [
     ("db_client_connections", "gauge", {"db_client_connection_pool_name", "db_client_connection_state"}),
@@ -192,14 +194,25 @@ def used(make_stage):
     return stage
 
 
+@pytest.fixture(scope="module")
+def families(tmp_path_factory):
+    """What `used` shows, read once for all tests that only look at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_file, "MEMORY", tmp_path_factory.mktemp("memory"))
+        stage = Stage(mappings=(*VOCABULARY, *METRIC_MAPPINGS))
+        use_everything(stage)
+        yield stage.families()
+        stage.sdk.shutdown()
+
+
 def labels_of(family):
     own = {"le"} if family.type == "histogram" else set()
     return [set(sample.labels) - own for sample in family.samples]
 
 
 @pytest.mark.parametrize(("name", "kind", "labels"), CONTRACT + BEYOND)
-def test_a_metric_of_the_contract_has_its_name_type_and_labels(used, name, kind, labels):
-    family = used.families()[name.removesuffix("_total")]
+def test_a_metric_of_the_contract_has_its_name_type_and_labels(families, name, kind, labels):
+    family = families[name.removesuffix("_total")]
 
     assert family.type == kind
     assert family.documentation.endswith(".")
