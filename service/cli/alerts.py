@@ -157,7 +157,7 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
 
 def _without_chain(alerts: AlertPipeline) -> str:
     if names := alerts.channel_names:
-        return f"Telegram and ALERT_WEBHOOK_URL are not configured. Test one channel: test-alert --channel {names[0]}."
+        return f"No alert goes to Telegram or ALERT_WEBHOOK_URL at once. Test one channel: test-alert --channel {names[0]}."
     return "No channel is configured: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, ALERT_WEBHOOK_URL, or ALERT_CHANNELS."
 
 
