@@ -93,7 +93,7 @@ e2e-stores: $(VENV)/.dev ## the Collector before the real VictoriaLogs, Jaeger a
 stack: $(VENV)/.dev ## docker-compose.yml in real containers, with the sandbox, until Ctrl-C (needs root and Debian)
 	@exec $(BIN)/python -m tools.stack up
 
-e2e-stack: $(VENV)/.dev ## the tests of docker-compose.yml in real containers (needs root, Debian and Go; 15 GB of disk)
+e2e-stack: $(VENV)/.dev ## the tests of docker-compose.yml in real containers (needs root, Debian and Go; 15 GB of disk); the profile open, too, after make stores
 	@$(BIN)/python -m tools.stack test --durations 15
 
 e2e-stack-open: $(VENV)/.dev ## the same file with its profile open: what the service sends is read back from VictoriaLogs, Jaeger and Prometheus

@@ -22,6 +22,7 @@ from tools.stack.project import API, OPS_TOKEN, SANDBOX, Project
 LONG = 300.0  # only a hang takes as long
 WELL = {"healthy", "running", "done"}
 KILLED = "The service was killed"
+REFUSED = {"otlp_http/loki": 401, "otlp_http/tempo": 413}
 AUTHORIZED = {"authorization": f"Bearer {OPS_TOKEN}"}
 
 
@@ -168,6 +169,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running(tmp_path_factory.mktemp("project"), {}) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def refused(stack: Stack) -> None:
+    """From now on both stores refuse. The alert about it is on the phone minutes later: a test asks for this early, and another waits."""
+    for (store, port), status in zip((("loki", 3100), ("tempo", 3200)), REFUSED.values(), strict=True):
+        stack.let_respond(store, port, status)
+    stack.run_a_job()
 
 
 def keep_logs(project: Project) -> None:

@@ -1,8 +1,7 @@
-"""Containers under load, without memory, and before stores that refuse."""
+"""Containers under load and without memory."""
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,8 +9,8 @@ from tests.stack.conftest import KILLED, LONG, Stack
 from tests.support.processes import eventually
 from tools.stack.project import OPS_TOKEN
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
-REFUSED = {"otlp_http/loki": 401, "otlp_http/tempo": 413}
+# The alert about the stores comes after minutes, in which these tests run.
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200), pytest.mark.usefixtures("refused")]
 SECONDS = 30
 LOAD = """
 import collections, http.client, json, re, sys, threading, time
@@ -67,17 +66,6 @@ time.sleep(12)
 while True: kept.append(b"x" * (4 << 20))
 """
 """A leak that lasts longer than a service takes to note its memory. It makes the kernel end the parent of the workers first."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def refused(stack: Stack) -> Iterator[None]:
-    """Both stores refuse during all tests of this file: the alert comes after more than a minute, in which the others run."""
-    for (store, port), status in zip((("loki", 3100), ("tempo", 3200)), REFUSED.values(), strict=True):
-        stack.let_respond(store, port, status)
-    stack.run_a_job()
-    yield
-    for store, port in (("loki", 3100), ("tempo", 3200)):
-        stack.let_respond(store, port, 200)
 
 
 @pytest.mark.parametrize(("service", "memory", "cpus"), [("sovani", 1024, 2.0), ("scheduler", 512, 1.0)])
@@ -143,23 +131,3 @@ def test_the_api_runs_out_of_memory_and_its_new_start_sends_one_alert_that_says_
     assert "% of 1,024 MB were used when it was last seen" in message
     eventually(lambda: settled.is_marked("sovani", 2), LONG)
     assert settled.messages(KILLED) == [*reported, message]
-
-
-@pytest.mark.parametrize(("exporter", "status"), REFUSED.items())
-def test_a_store_that_refuses_is_named_by_the_log_of_the_collector_and_by_an_alert(
-    stack: Stack, exporter: str, status: int
-):
-    def said() -> list[str]:
-        return [
-            line for line in stack.logs("otel-collector") if exporter in line and f"HTTP Status Code {status}" in line
-        ]
-
-    store = exporter.removeprefix("otlp_http/")
-    assert all(f"http://{store}:" in line for line in eventually(said, LONG))
-    alert = f'ALERTS{{alertname="CollectorGivesUp",alertstate="firing",exporter="{exporter}",reason="refused"}}'
-    eventually(lambda: stack.query(alert), LONG)
-    lost = re.compile(
-        rf"CollectorGivesUp firing .*{exporter} lost \d+ spans, points or records \(refused\) Refused: the Collector's log has the HTTP status "
-        r"and the address of the store\. 401 and 403: its …_AUTHORIZATION is wrong\. .*Runbook"
-    )
-    eventually(lambda: any(map(lost.search, stack.messages("CollectorGivesUp"))), LONG)
