@@ -112,7 +112,7 @@ def _described(error: Exception) -> str:
 def _run_and_describe(job: Job, runtime: Service, progress: RunProgress) -> str:
     migrations.migrate(runtime.engine)
     runtime.telemetry.recent.activate()  # the console shows the run
-    with runtime.running_sandbox():
+    with runtime.costs.written(), runtime.running_sandbox():
         started = time.perf_counter()
         run = runtime.job_commands.runs.execute(job, "the command run-job", progress.observe)
     took = time.perf_counter() - started

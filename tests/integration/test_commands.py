@@ -19,6 +19,11 @@ def test_a_job_run_by_hand_is_recorded_though_nothing_is_sampled(programs: Progr
     assert done.stdout.startswith("check_resources: success in ")
     runs = rows(programs.home / "var/sovani.db", "SELECT job_name, status, outcome, finished_at > 0 FROM job_runs")
     assert runs == [("check_resources", "success", "success", 1)]
+    database = programs.home / "var/sovani.db"
+    [(of_run,)] = rows(database, "SELECT cpu_seconds FROM job_runs")
+    of_name = rows(database, "SELECT name, amount FROM cost_days WHERE resource = 'cpu' AND kind = 'job'")
+    assert of_name == [("check_resources", pytest.approx(of_run, abs=0.05))]
+    assert of_run > 0
     figures = rows(
         programs.home / "var/recent.db",
         "SELECT s.labels, p.value FROM points p JOIN series s ON s.id = p.series JOIN families f ON f.id = p.family "

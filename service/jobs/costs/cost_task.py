@@ -1,6 +1,7 @@
 """Writes the costs of this process every few seconds, and once more at its end; also looks at the budget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Thread
 from typing import Final
@@ -43,6 +44,15 @@ class CostTask:
             last = Thread(target=self._write_last, name="last-costs", daemon=True)
             last.start()
             last.join(LAST_WRITE_TIMEOUT)
+
+    @contextmanager
+    def written(self) -> Generator[None]:
+        """For a process that does one thing: write its costs while the block runs, and once more at its end."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
 
     def _step(self) -> None:
         with suppress_instrumentation():
