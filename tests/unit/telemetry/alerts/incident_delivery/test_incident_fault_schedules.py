@@ -18,7 +18,7 @@ from tests.unit.telemetry.alerts.incident_delivery.conftest import (
 )
 
 FAULTS = ("down", "429", "revoked", "no response", "lost response", "killed before", "killed after", "bug")
-SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.e2e) for seed in range(20, 60))]
+SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.e2e) for seed in range(6, 60))]
 QUIET = 15
 """Seconds between two looks once there are no more faults: a lease and the wait of a disabled channel are longer."""
 
