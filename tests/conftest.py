@@ -21,6 +21,8 @@ import httpcore2
 import httpx
 import psycopg
 import pytest
+from _pytest.assertion import rewrite
+from hypothesis import settings
 from hypothesis.internal import charmap
 from hypothesis.internal.intervalsets import IntervalSet
 from opentelemetry.instrumentation import dependencies
@@ -41,6 +43,8 @@ DATABASES = ["sqlite", "postgresql"]
 OURS = frozenset(name.upper() for name in Settings.model_fields)
 OTHERS = ("OTEL_", "PG", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _numbers = count()
+settings.register_profile("tests", deadline=None, max_examples=40)  # a busy machine exceeds every deadline
+settings.load_profile("tests")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -64,6 +68,28 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if of_all and unwanted & set(re.findall(r"mark\.(\w+)", of_all[0])) else None
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Each process of pytest-xdist rewrites its share of the modules first: otherwise all rewrite all of them at the same time.
+
+    What another one has not rewritten by then, a process rewrites itself when it imports it.
+    """
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if worker is None or sys.dont_write_bytecode:
+        return
+    modules = sorted((session.config.rootpath / "tests").rglob("test_*.py"))
+    wanted = [path for path in modules if not pytest_ignore_collect(path, session.config)]
+    for path in wanted[int(worker.removeprefix("gw")) :: workers]:
+        _rewrite(path, session.config)
+
+
+def _rewrite(path: Path, config: pytest.Config) -> None:
+    directory = rewrite.get_cache_dir(path)
+    cached = directory / f"{path.stem}{rewrite.PYC_TAIL}"
+    if rewrite.try_makedirs(directory) and rewrite._read_pyc(path, cached) is None:
+        stat, code = rewrite._rewrite_test(path, config)
+        rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, stat, cached)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadgroup`; every other way is the plugin's own."""
@@ -80,66 +106,53 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No variable and no `.env` of the developer's reaches a test, or a fixture that several tests share."""
+def _prepared_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One fixture for all that holds for all tests: pytest goes through the fixtures of each test."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if _is_a_setting(name.upper())]:
-            patch.delenv(name)
+        _nobodys_environment(patch)
         patch.chdir(tmp_path_factory.mktemp("nowhere"))
+        _read_authorities_once(patch)
+        _read_fields_of_settings_once(patch)
+        _know_characters_of_utf_8(patch)
+        # An instrumentor reads the metadata of the packages that it instruments each time that it is switched on.
+        patch.setattr(dependencies, "version", cache(dependencies.version))
+        # The service answers to the name by which the clients of FastAPI and Starlette ask for it.
+        patch.setattr("service.settings.LOOPBACK_NAMES", (*LOOPBACK_NAMES, "testserver"))
+        # The search through all objects takes 0.1 s among those of the tests. Engines are found at their next connection, too.
+        patch.setattr("telemetry.instrumentation.connection_pools._existing", lambda *_bases: [])
+        # On a busy machine a log line or the start of a job may take longer than the deadline of the service.
+        patch.setattr("telemetry.logs.background.queued_handler.DEADLINE", 30.0)
+        patch.setattr("telemetry.jobs.recorder.intake.RECORD_TIMEOUT", 30.0)
         yield
+
+
+def _nobodys_environment(patch: pytest.MonkeyPatch) -> None:
+    """No variable and no `.env` of the developer's reaches a test, or a fixture that several tests share."""
+    for name in [name for name in os.environ if _is_a_setting(name.upper())]:
+        patch.delenv(name)
 
 
 def _is_a_setting(name: str) -> bool:
     return name in OURS or name.startswith(OTHERS)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _authorities_read_once() -> Iterator[None]:
-    """httpx reads them for each client and for each `httpx.get`, 40 ms that no test needs."""
+def _read_authorities_once(patch: pytest.MonkeyPatch) -> None:
+    """httpx reads them for each client and for each `httpx.get`, httpx2 for each client of OpenAI: 40 ms that no test needs."""
     shared, create, usual = httpx.create_ssl_context(), ssl.create_default_context, {"cafile": certifi.where()}
+    shared2, create2 = httpcore2.default_ssl_context(_trust_env=False), httpcore2.default_ssl_context
 
     def created(*positional: Any, **named: Any) -> ssl.SSLContext:
         return shared if not positional and named == usual else create(*positional, **named)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ssl.create_default_context", created)
-        yield
+    def created2(*, _trust_env: bool = True) -> ssl.SSLContext:
+        return create2() if _trust_env and os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"} else shared2
+
+    patch.setattr("ssl.create_default_context", created)
+    patch.setattr(httpcore2, "default_ssl_context", created2)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _characters_of_utf_8() -> Iterator[None]:
-    """Each process with a text of Hypothesis would try all characters for two seconds: whether UTF-8 has it."""
-    utf_8 = IntervalSet([(0, 0xD7FF), (0xE000, sys.maxunicode)]), IntervalSet([])
-    of_any = charmap.intervals_from_codec
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(charmap, "intervals_from_codec", lambda name: utf_8 if name == "utf-8" else of_any(name))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _authorities_of_httpx2_read_once() -> Iterator[None]:
-    """httpx2, with which OpenAI's client is made, reads them for each client: likewise."""
-    shared, create = httpcore2.default_ssl_context(_trust_env=False), httpcore2.default_ssl_context
-
-    def created(*, _trust_env: bool = True) -> ssl.SSLContext:
-        return create() if _trust_env and os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"} else shared
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpcore2, "default_ssl_context", created)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _versions_read_once() -> Iterator[None]:
-    """An instrumentor reads the metadata of the packages that it instruments each time that it is switched on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dependencies, "version", cache(dependencies.version))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _fields_of_settings_read_once() -> Iterator[None]:
-    """For each settings that are made, pydantic goes into the types of all fields four times: three quarters of their 10 ms."""
+def _read_fields_of_settings_once(patch: pytest.MonkeyPatch) -> None:
+    """For each settings that are made, pydantic goes into the types of all fields four times: seven eighths of their 9 ms."""
     source, known = PydanticBaseEnvSettingsSource, {}
     infos, is_complex = source._extract_field_info, EnvSettingsSource._field_is_complex
 
@@ -156,18 +169,15 @@ def _fields_of_settings_read_once() -> Iterator[None]:
             known[id(field)] = is_complex(self, field), field
         return known[id(field)][0]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "_extract_field_info", infos_once)
-        patch.setattr(EnvSettingsSource, "_field_is_complex", is_complex_once)
-        yield
+    patch.setattr(source, "_extract_field_info", infos_once)
+    patch.setattr(EnvSettingsSource, "_field_is_complex", is_complex_once)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _name_of_test_clients() -> Iterator[None]:
-    """The service answers to the name by which the clients of FastAPI and Starlette ask for it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.settings.LOOPBACK_NAMES", (*LOOPBACK_NAMES, "testserver"))
-        yield
+def _know_characters_of_utf_8(patch: pytest.MonkeyPatch) -> None:
+    """Each process with a text of Hypothesis would try all characters for two seconds: whether UTF-8 has it."""
+    utf_8 = IntervalSet([(0, 0xD7FF), (0xE000, sys.maxunicode)]), IntervalSet([])
+    of_any = charmap.intervals_from_codec
+    patch.setattr(charmap, "intervals_from_codec", lambda name: utf_8 if name == "utf-8" else of_any(name))
 
 
 @pytest.fixture
@@ -179,59 +189,21 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test's files are its own, and so are its variables: also those that a `.env` or the set-up puts in."""
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is the process's is as it was, whatever a test did: its directory, variables, logging and secrets."""
     before = dict(os.environ)
     monkeypatch.chdir(tmp_path)
     os.environ.update(DATA_DIR=f"{tmp_path}/var", LOG_DIR=f"{tmp_path}/var/log")
-    yield
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
-    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    """The handler that a test installed is not put back in another one."""
-    yield
-    handler_guard.release()
-
-
-@pytest.fixture(autouse=True)
-def _own_conventions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The published packages choose their names once for a process: as the first test to instrument something said."""
+    # The published packages choose their names once for a process: as the first test to instrument something said.
     monkeypatch.setattr(Conventions, "_initialized", False)
     monkeypatch.setattr(Conventions, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
-
-
-@pytest.fixture(autouse=True)
-def _own_secrets() -> None:
-    """What another test has taught the policy is hidden in this one's no more."""
     POLICY.clear_secrets()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_search_for_engines() -> Iterator[None]:
-    """The search through all objects takes 0.1 s among those of the tests. Engines are found at their next connection, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("telemetry.instrumentation.connection_pools._existing", lambda *_bases: [])
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _written_when_the_call_returns() -> Iterator[None]:
-    """On a busy machine a log line or the start of a job may take longer than the deadline of the service."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("telemetry.logs.background.queued_handler.DEADLINE", 30.0)
-        patch.setattr("telemetry.jobs.recorder.intake.RECORD_TIMEOUT", 30.0)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _own_log_lines() -> Iterator[None]:
-    """Lines that were counted instead of written are told of here, and not in the next test."""
     yield
-    flush_all(10)
+    flush_all(10)  # lines that were counted instead of written are told of here, and not in the next test
+    handler_guard.release()  # the handler that a test installed is not put back in another one
+    for name in os.environ.keys() - before.keys():  # also those that a `.env` or the set-up put in
+        del os.environ[name]
+    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ own path.
 """
 
 import inspect
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache
 from time import time_ns
 from types import SimpleNamespace
 from typing import Any, Final, Self
@@ -137,10 +138,19 @@ class BoundAggregations:
 
 def _takes_measurement(aggregation: Any) -> bool:
     """Whether an aggregation takes what is handed to it here: what it raised would reach the code that measures."""
+    method = getattr(type(aggregation), "aggregate", None)
+    if method is not None and _takes_both(method):
+        return True
+    internals.note_missing("aggregate(measurement, should_sample_exemplar)")
+    return False
+
+
+@cache
+def _takes_both(method: Callable[..., None]) -> bool:
+    """Whether a method takes a measurement and a flag. The SDK has few of them, and every new series asks."""
     try:
-        inspect.signature(aggregation.aggregate).bind(SimpleNamespace(value=0.0), False)
-    except (AttributeError, TypeError):
-        internals.note_missing("aggregate(measurement, should_sample_exemplar)")
+        inspect.signature(method).bind(None, SimpleNamespace(value=0.0), False)
+    except (TypeError, ValueError):
         return False
     return True
 

@@ -99,7 +99,10 @@ def is_of_the_receiver(thread):
     return "process_request_thread" in thread.name
 
 
-@pytest.mark.parametrize("works", [False, True], ids=["instead of working", "after its work"])
+@pytest.mark.parametrize(
+    "works",
+    [pytest.param(False, id="instead of working"), pytest.param(True, id="after its work", marks=pytest.mark.e2e)],
+)
 @pytest.mark.parametrize("step", STEPS)
 def test_whatever_a_step_raises_everything_arrives(
     running, arrived, engine, tmp_path, monkeypatch, caplog, step, works

@@ -212,6 +212,7 @@ def test_a_split_posting_of_before_is_counted_no_more(empty):
 
 
 @pytest.mark.long_on_postgresql
+@pytest.mark.e2e
 def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_the_service_does(alembic, database_url):
     done = alembic("upgrade", "head", DATABASE_URL=database_url.render_as_string(hide_password=False))
 

@@ -82,6 +82,7 @@ def test_processes_that_start_at_once_on_an_empty_database_migrate_once(programs
     assert sum(number for line, number in said.items() if line.startswith("Running upgrade")) == REVISIONS
 
 
+@pytest.mark.long_on_postgresql
 def test_a_process_that_is_killed_while_it_migrates_leaves_nothing_half_done(programs, empty, tmp_path):
     (tmp_path / "go").touch()
     killed = programs.start("migrate_it.py", "die", DATABASE_URL=text_of(empty.url))

@@ -253,6 +253,7 @@ def test_no_more_than_a_batch_is_alive_at_a_time(sqlite_engine):
     assert max(alive) == FEW
 
 
+@pytest.mark.e2e
 def test_memory_does_not_grow_with_the_rows(sqlite_engine, monkeypatch):
     def keep_only_the_last(session, rows):
         return save(session, rows[-1:])

@@ -57,6 +57,7 @@ def text(page):
 
 
 @pytest.mark.usefixtures("hot")
+@pytest.mark.e2e
 def test_a_profile_is_taken_listed_and_shown_as_a_drawing_without_scripts(client, monkeypatch):
     monkeypatch.setattr(taken_profiles, "SECONDS", (1,))
     taken = take(client, seconds="1")

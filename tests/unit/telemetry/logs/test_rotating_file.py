@@ -48,6 +48,7 @@ def _writer(file: Path, name: int):
             process.kill()
 
 
+@pytest.mark.e2e
 def test_several_processes_write_and_rotate_one_file_and_every_line_is_there_once_and_whole(tmp_path, writers):
     ready = [writer.stdout.readline() for writer in writers]
     for writer in writers:

@@ -166,6 +166,7 @@ while True:
 """
 
 
+@pytest.mark.e2e
 def test_the_real_one_finds_the_function_that_is_hot(tmp_path: Path):
     (script := tmp_path / "busy.py").write_text(BUSY)
     process = subprocess.Popen([sys.executable, "-S", str(script)], stdout=subprocess.PIPE)

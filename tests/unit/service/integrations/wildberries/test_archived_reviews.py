@@ -106,6 +106,7 @@ def test_rows_that_cannot_be_read_end_the_archive_where_it_ends(server, archive,
     assert position == {"newest": None}
 
 
+@pytest.mark.e2e
 def test_behind_the_last_row_that_the_api_lets_be_read_the_archive_ends_and_says_so(
     server, archive, caplog, monkeypatch
 ):

@@ -2,8 +2,10 @@ import pytest
 
 from tests.support.fault_schedules import LoggedSchedule, Schedule, check, check_logged
 
+SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.e2e) for seed in range(6, 20))]
 
-@pytest.mark.parametrize("seed", range(20))
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_through_any_faults_every_alert_arrives_and_a_repeat_says_so(make_machine, clock, seed):
     schedule = Schedule(seed, make_machine, clock)
 

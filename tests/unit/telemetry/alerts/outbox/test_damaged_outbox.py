@@ -271,6 +271,7 @@ sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
         ),
     ],
 )
+@pytest.mark.e2e
 def test_several_processes_that_open_it_at_once_put_it_aside_once(tmp_path, kind):
     path = left_by_kill(tmp_path, 0)
     IN_LOG[kind](path)
