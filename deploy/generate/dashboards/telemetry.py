@@ -63,13 +63,7 @@ _ALERTS: Final = Row(
             "How long the page of metrics takes.",
             Query("scrape_duration_seconds", "{{instance}}"),
             unit="s",
-            width=6,
-        ),
-        graph(
-            "Operators",
-            "Commands and presses of buttons in Telegram, and what came of them.",
-            Query(f"sum by (kind, result) (increase(telegram_updates_total{RATE})){OR_NOTHING}", "{{kind}} {{result}}"),
-            width=6,
+            width=12,
         ),
         graph(
             "Operators",

@@ -34,6 +34,13 @@ def test_every_panel_names_metrics_and_labels_that_there_are_and_says_what_is_se
         assert panel.about.endswith((".", "?")), panel.title
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_no_two_panels_of_a_dashboard_show_the_same(name):
+    asked = [tuple(query.asked for query in panel.queries) for panel in ALL[name].panels]
+
+    assert [queries for queries in asked if asked.count(queries) > 1] == []
+
+
 def test_every_metric_of_the_service_is_on_a_dashboard_or_in_a_rule():
     """What nobody looks at need not be measured. A few are there for other tools."""
     asked = " ".join([query.expr for _, panel in PANELS for query in panel.queries] + [rule["expr"] for rule in RULES])
