@@ -76,8 +76,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     worker, workers = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if worker is None or sys.dont_write_bytecode:
         return
-    modules = sorted((session.config.rootpath / "tests").rglob("test_*.py"))
-    wanted = [path for path in modules if not pytest_ignore_collect(path, session.config)]
+    given = [Path(each.partition("::")[0]).absolute() for each in session.config.args]
+    modules = {module for path in given for module in (path.rglob("test_*.py") if path.is_dir() else [path])}
+    wanted = [path for path in sorted(modules) if not pytest_ignore_collect(path, session.config)]
     for path in wanted[int(worker.removeprefix("gw")) :: workers]:
         _rewrite(path, session.config)
 
@@ -100,9 +101,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return GroupScheduling(config, log)
 
 
+def pytest_collection() -> None:
+    """Nothing that the collection makes is garbage, and a full collection of garbage would visit all of it again and again."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """A full collection of garbage would visit all tests and imports that there are, again and again."""
+    """Nor would it find some among the tests and imports that there are; later ones are rare."""
     gc.freeze()
+    gc.set_threshold(gc.get_threshold()[0], 10, 100)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,7 +161,8 @@ def _read_authorities_once(patch: pytest.MonkeyPatch) -> None:
 
 def _read_fields_of_settings_once(patch: pytest.MonkeyPatch) -> None:
     """For each settings that are made, pydantic goes into the types of all fields four times: seven eighths of their 9 ms."""
-    source, known = PydanticBaseEnvSettingsSource, {}
+    source = PydanticBaseEnvSettingsSource
+    known: dict[Any, Any] = {}
     infos, is_complex = source._extract_field_info, EnvSettingsSource._field_is_complex
 
     def infos_once(self: Any, field: FieldInfo, name: str, model_config: Any = None) -> Any:
