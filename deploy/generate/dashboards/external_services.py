@@ -30,7 +30,7 @@ _NOW: Final = Row(
             steps=high_is_good(0.95, 0.99),
         ),
         number(
-            "Told to wait (429)",
+            "Rate limited (429)",
             "In an hour. Somebody else may use the account's quota.",
             f'sum(increase(external_api_requests_total{{status="429"}}[1h])){OR_NOTHING}',
             steps=low_is_good(1, 50),
@@ -99,7 +99,7 @@ _CALLS: Final = Row(
         ),
         graph(
             "Waits for quota",
-            "Seconds in a second that calls wait, so that the account keeps to its limits: by whom it is told to.",
+            "Seconds in a second that calls wait, so that the account keeps to its limits, by the service that limits it.",
             Query(
                 f"sum by (service, reason) (rate(external_api_wait_seconds_total{RATE})){OR_NOTHING}",
                 "{{service}} {{reason}}",
