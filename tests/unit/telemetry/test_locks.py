@@ -32,6 +32,7 @@ ALLOWED = {
     "jobs/recorder/queue.py Event": "each wait has its own; only the writer's thread sets it",
     "threads/worker_thread.py Lock Receipt": "each caller that waits has its own, and waits with a deadline",
     "threads/worker_thread.py Lock WorkerThread": "callers only try to acquire it, or wait with a deadline",
+    "sdk/export_backlog.py Event ExportBacklog": STOPPED_BY_ITS_OWNER,
     "sdk/shutdown.py Event": "each step has its own; only the thread that runs the step sets it",
     "metrics/multiprocess/collector.py Event": STOPPED_BY_ITS_OWNER,
     "metrics/multiprocess/membership.py Event Membership": STOPPED_BY_ITS_OWNER,
