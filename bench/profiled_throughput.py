@@ -1,22 +1,25 @@
 """The throughput of a service with two workers while `profile` runs beside it, against its throughput without."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.contenders import PATH
 from bench.progress import say
 from bench.subprocess_runner import Subprocess
 from bench.table import Table
-from bench.throughput import client
+from bench.throughput import keep_busy, response_length
 from bench.uvicorn_server import served
 
 ROUNDS, QUICK_ROUNDS = 6, 2
 WORKERS = 2
-_RATES = (25, 100)
+_RATES = (20, 100)
 _SECONDS = 5
+_CONNECTIONS = 24
 _SHOP = f"""
 from service.main import app
 
@@ -50,7 +53,7 @@ def _rounds(directory: Path, number: int) -> list[tuple[float, ...]]:
     arguments = ("shop:app", "--workers", str(WORKERS))
     with (
         served(*arguments, variables=variables, is_ready=lambda http: http.get(PATH).is_success) as port,
-        Subprocess(client) as load,
+        Subprocess(spread_client) as load,
     ):
         load.call(port, _SECONDS)
         rounds = []
@@ -82,6 +85,23 @@ def _beside(load: Subprocess, port: int, home: Path, variables: dict[str, str], 
     if process.returncode:
         raise RuntimeError(errors)
     return rate_with
+
+
+def spread_client() -> Callable[[int, float], tuple[int, float]]:
+    """As that of the throughput; connections are opened one by one, since a worker accepts all that wait."""
+
+    def measure(port: int, seconds: float) -> tuple[int, float]:
+        length, connections = response_length(port), []
+        try:
+            for _ in range(_CONNECTIONS):
+                connections.append(socket.create_connection(("127.0.0.1", port), 20))
+                time.sleep(0.02)
+            return keep_busy(connections, length, seconds)
+        finally:
+            for connection in connections:
+                connection.close()
+
+    return measure
 
 
 def _median(values: list[float]) -> float:

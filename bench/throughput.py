@@ -116,10 +116,10 @@ def client() -> Callable[[int, float], tuple[int, float]]:
     """
 
     def measure(port: int, seconds: float) -> tuple[int, float]:
-        length = _response_length(port)
+        length = response_length(port)
         connections = [socket.create_connection(("127.0.0.1", port), _TIMEOUT) for _ in range(_CONNECTIONS)]
         try:
-            return _keep_busy(connections, length, seconds)
+            return keep_busy(connections, length, seconds)
         finally:
             for connection in connections:
                 connection.close()
@@ -127,7 +127,8 @@ def client() -> Callable[[int, float], tuple[int, float]]:
     return measure
 
 
-def _keep_busy(connections: list[socket.socket], length: int, seconds: float) -> tuple[int, float]:
+def keep_busy(connections: list[socket.socket], length: int, seconds: float) -> tuple[int, float]:
+    """The number of responses, and the seconds that they took."""
     responses = 0
     missing = dict.fromkeys(connections, length)
     with selectors.DefaultSelector() as selector:
@@ -155,7 +156,7 @@ def _received(connection: socket.socket) -> int:
     return len(data)
 
 
-def _response_length(port: int) -> int:
+def response_length(port: int) -> int:
     """The length of a response, which is the same for all."""
     with socket.create_connection(("127.0.0.1", port), _TIMEOUT) as connection:
         connection.sendall(_REQUEST)

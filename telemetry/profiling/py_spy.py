@@ -23,7 +23,7 @@ from telemetry.profiling.ptrace_permission import why_refused
 
 MIN_RATE: Final = 20
 MAX_RATE: Final = 100
-DEFAULT_RATE: Final = 25
+DEFAULT_RATE: Final = MIN_RATE
 """py-spy reads the stacks of all threads: at 100 Hz that takes a quarter of a core for each process of the service."""
 INSTALL: Final = "pip install '.[profiling]', or pip install py-spy"
 STOP_SECONDS: Final = 5.0
