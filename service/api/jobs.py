@@ -10,6 +10,7 @@ from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.edge.admission import admission, admit_query
 from service.api.schemas.job_schemas import JobsOut, PauseOut, RunsOut, RunsQuery, ScheduledJobOut
 from service.api.schemas.pagination import NEXT_PAGE, add_next_link
+from service.api.schemas.parameters import EXPECTED
 from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
 from service.errors import Problem
 from service.jobs.suspension import Suspension, suspensions
@@ -22,7 +23,15 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_
 JOB_NOT_FOUND: Final = problem_responses(
     {404: ("No job has this name. `detail` lists the names.", "There is no job 'sync'. There are: check_resources, …")}
 )
-_RUN_ID: Final = r"^[0-9a-f]{48}$"
+_RunId = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{48}$",
+        description="The run, as `/jobs/status` lists it.",
+        examples=["0af7651916cd" * 4],
+        json_schema_extra={EXPECTED: "48 lowercase hexadecimal digits, as `run_id` of a run"},
+    ),
+]
 _RUN_NOT_FOUND: Final = problem_responses(
     {404: ("No run has this id, or it was deleted.", f"There is no run {'0' * 48}. GET /jobs/status lists the runs.")}
 )
@@ -128,9 +137,7 @@ def list_runs(
 
 @router.get("/runs/{run_id}", responses=_RUN_NOT_FOUND | INVALID)
 def read_run(
-    run_id: Annotated[
-        str, Path(pattern=_RUN_ID, description="The run, as `/jobs/status` lists it.", examples=["0af7651916cd" * 4])
-    ],
+    run_id: _RunId,
     runs: JobRunsDep,
 ) -> JobRunView:
     """Read one run.

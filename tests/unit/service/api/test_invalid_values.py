@@ -49,6 +49,19 @@ def parameters(app):
     ]
 
 
+def test_each_parameter_of_a_certain_form_says_in_words_which(app):
+    """In a path, too: `a text` would be no help for a text of another form."""
+    silent = [
+        (path, parameter["name"])
+        for path, operations in app.openapi()["paths"].items()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", ())
+        if "pattern" in kind(parameter["schema"]) and expected(parameter["schema"]).startswith("a text")
+    ]
+
+    assert silent == []
+
+
 def kind(schema):
     return next((each for each in schema.get("anyOf", ()) if each["type"] != "null"), schema)
 
