@@ -159,6 +159,12 @@ class ChannelSettings(TelegramSettings):
             raise ValueError("ALERT_ESCALATION is set, which needs ALERT_ESCALATE_AFTER: a duration such as 15m.")
         if self.alert_escalate_after is not None and not self.alert_escalation:
             raise ValueError("ALERT_ESCALATE_AFTER is set, which needs ALERT_ESCALATION: names of channels.")
+        at_once = {channel.name for channel in self.alert_channels if channel.level != "CRITICAL"}
+        if self.alert_escalation and at_once.issuperset(self.alert_escalation):
+            names = " and ".join(self.alert_escalation)
+            raise ValueError(
+                f"ALERT_ESCALATION names {names} alone, but must name another channel: ALERT_CHANNELS sends each error there at once."
+            )
         return self
 
     @model_validator(mode="after")

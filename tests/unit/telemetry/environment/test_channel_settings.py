@@ -30,6 +30,9 @@ COMPLETE = {
     "ALERT_APPRISE_URLS": "json://hook.example/canary-a, mailto://user:canary-b@mail.example",
 }
 
+_TELEGRAM = {name: COMPLETE[name] for name in ("TELEGRAM_TOKEN", "MANAGER_CHAT_ID")}
+_SLACK = {name: COMPLETE[name] for name in ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID")}
+
 
 def read(monkeypatch, **variables):
     for name, value in variables.items():
@@ -167,6 +170,20 @@ _OTHERS = _NAMES.replace("webhook, ", "")
         (
             {"ALERT_ESCALATION": "jsm", "ALERT_ESCALATE_AFTER": "5m"},
             "ALERT_ESCALATION names jsm, which needs JSM_API_KEY.",
+        ),
+        (
+            {"ALERT_ESCALATION": "telegram", "ALERT_ESCALATE_AFTER": "5m", **_TELEGRAM},
+            "ALERT_ESCALATION names telegram alone, but must name another channel: ALERT_CHANNELS sends each error there at once.",
+        ),
+        (
+            {
+                "ALERT_CHANNELS": "telegram:warning,slack:error",
+                "ALERT_ESCALATION": "slack,telegram",
+                "ALERT_ESCALATE_AFTER": "5m",
+                **_TELEGRAM,
+                **_SLACK,
+            },
+            "ALERT_ESCALATION names slack and telegram alone, but must name another channel: ALERT_CHANNELS sends each error there at once.",
         ),
         (
             {"ALERT_ESCALATION": "slack", "SLACK_BOT_TOKEN": "xoxb-123456", "SLACK_CHANNEL_ID": "C012345"},
