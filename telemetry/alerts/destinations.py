@@ -4,7 +4,9 @@ from telemetry.alerts.channels.channel import Channel
 from telemetry.alerts.channels.telegram import Telegram
 from telemetry.alerts.channels.webhook import Webhook
 from telemetry.alerts.incident_channels.configured import ConfiguredChannel, configured_incident_channels
+from telemetry.alerts.incident_channels.incident_channel import IncidentChannel
 from telemetry.alerts.incident_delivery.escalated_telegram import EscalatedTelegram
+from telemetry.alerts.incident_delivery.escalated_webhook import EscalatedWebhook
 from telemetry.alerts.incident_delivery.escalations import LOWEST_ESCALATED
 from telemetry.alerts.incident_delivery.incident_routing import IncidentRouting
 from telemetry.alerts.rendering.message import Links
@@ -13,22 +15,32 @@ from telemetry.settings import TelemetrySettings
 
 
 def configured_channels(settings: TelemetrySettings) -> list[Channel]:
-    """Telegram, if `ALERT_CHANNELS` has it, and the webhook, which is its fallback."""
+    """Telegram, if `ALERT_CHANNELS` has it, and the webhook, which is its fallback unless only `ALERT_ESCALATION` names it."""
     found: list[Channel] = []
     if settings.sends_each_alert_to_telegram and (bot := configured_bot(settings)):
         found.append(Telegram(bot))
-    if settings.alert_webhook_url is not None:
-        found.append(Webhook(settings.alert_webhook_url, runbook=settings.runbook))
+    if not settings.escalates_to_webhook and (webhook := _webhook(settings)):
+        found.append(webhook)
     return found
 
 
+def _webhook(settings: TelemetrySettings) -> Webhook | None:
+    url = settings.alert_webhook_url
+    return None if url is None else Webhook(url, runbook=settings.runbook)
+
+
 def incident_routing(settings: TelemetrySettings, *, has_chain: bool) -> IncidentRouting:
-    """The channels that keep incidents, and who is notified when nobody acknowledges: Telegram as well, if it is only that."""
+    """The channels that keep incidents, and who is notified when nobody acknowledges: Telegram and the webhook as well, if only that."""
     targets = list(configured_incident_channels(settings))
     if not settings.sends_each_alert_to_telegram and (bot := configured_bot(settings)):
-        channel = EscalatedTelegram(bot, message_links(settings, has_buttons=False))
-        targets.append(ConfiguredChannel(channel.name, LOWEST_ESCALATED, channel, escalation_only=True))
+        targets.append(_escalated(EscalatedTelegram(bot, message_links(settings, has_buttons=False))))
+    if settings.escalates_to_webhook and (webhook := _webhook(settings)):
+        targets.append(_escalated(EscalatedWebhook(webhook)))
     return IncidentRouting(targets, has_chain, settings.alert_escalation, settings.alert_escalate_after)
+
+
+def _escalated(channel: IncidentChannel) -> ConfiguredChannel:
+    return ConfiguredChannel(channel.name, LOWEST_ESCALATED, channel, escalation_only=True)
 
 
 def message_links(settings: TelemetrySettings, *, has_buttons: bool) -> Links:

@@ -57,15 +57,13 @@ def parse_names(value: object) -> object:
     """`ALERT_ESCALATION`: names of channels, the first step first.
 
     Raises:
-        ValueError: as for `parse_channels`; the webhook, which gets each alert that Telegram does not take, is no step.
+        ValueError: a name is unknown, or there twice; the message names it.
     """
     if not isinstance(value, str):
         return value
     names = tuple(_parts(value))
     for name in names:
         _require_known("ALERT_ESCALATION", name)
-        if name == WEBHOOK:
-            raise ValueError(f"ALERT_ESCALATION names {name}, but an escalation goes to another channel: {_others()}.")
     _require_distinct("ALERT_ESCALATION", names)
     return names
 
@@ -94,10 +92,6 @@ def _require_distinct(variable: str, names: list[str] | tuple[str, ...]) -> None
 
 def _parts(text: str) -> Iterator[str]:
     return filter(None, map(str.strip, text.split(",")))
-
-
-def _others() -> str:
-    return ", ".join(name for name in REQUIRED if name != WEBHOOK)
 
 
 def _shown(text: str) -> str:

@@ -7,7 +7,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import NoDecode
 
 from telemetry.environment import apprise_package
-from telemetry.environment.alert_channels import DEFAULT, REQUIRED, TELEGRAM, ChannelLevel, parse_channels, parse_names
+from telemetry.environment.alert_channels import (
+    DEFAULT,
+    REQUIRED,
+    TELEGRAM,
+    WEBHOOK,
+    ChannelLevel,
+    parse_channels,
+    parse_names,
+)
 from telemetry.environment.checked_values import duration, web_address
 from telemetry.environment.proxies import is_loopback
 from telemetry.environment.telegram_settings import TelegramSettings
@@ -126,6 +134,12 @@ class ChannelSettings(TelegramSettings):
     def sends_each_alert_to_telegram(self) -> bool:
         """Whether alerts go to Telegram at once, and not by escalation alone."""
         return any(channel.name == TELEGRAM for channel in self.alert_channels)
+
+    @property
+    def escalates_to_webhook(self) -> bool:
+        """Whether the webhook gets escalated alerts alone. It is the fallback of Telegram otherwise."""
+        is_named = any(channel.name == WEBHOOK for channel in self.alert_channels)
+        return WEBHOOK in self.alert_escalation and not is_named
 
     def channel_urls(self) -> list[str]:
         """The addresses that the named channels call by HTTP."""

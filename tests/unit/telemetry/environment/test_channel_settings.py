@@ -106,6 +106,29 @@ def test_telegram_is_a_step_where_it_does_not_get_every_alert(monkeypatch, chann
     assert configured_bot(settings) is not None  # commands work
 
 
+@pytest.mark.parametrize(
+    ("channels", "escalation", "chain", "targets"),
+    [
+        ("telegram:warning", "webhook", ["telegram"], [("webhook", True)]),
+        ("slack:error", "telegram,webhook", [], [("slack", False), ("telegram", True), ("webhook", True)]),
+        ("telegram:warning,webhook:warning", "webhook,slack", ["telegram", "webhook"], [("slack", True)]),
+    ],
+)
+def test_a_webhook_that_only_the_escalation_names_is_a_step_and_no_fallback(
+    monkeypatch, channels, escalation, chain, targets
+):
+    settings = read(
+        monkeypatch, **COMPLETE, ALERT_CHANNELS=channels, ALERT_ESCALATION=escalation, ALERT_ESCALATE_AFTER="15m"
+    )
+
+    first, routing = configured_channels(settings), incident_routing(settings, has_chain=bool(chain))
+
+    for each in (*first, *(target.channel for target in routing.targets)):
+        each.close()
+    assert [each.name for each in first] == chain
+    assert [(each.name, each.escalation_only) for each in routing.targets] == targets
+
+
 def configured_of(settings):
     found = list(configured_incident_channels(settings))
     for each in found:
@@ -130,7 +153,6 @@ def test_a_named_channel_needs_its_variables(monkeypatch, name):
 
 
 _NAMES = "telegram, webhook, pagerduty, jsm, grafana_irm, incident_io, ntfy, slack, email, alertmanager, apprise"
-_OTHERS = _NAMES.replace("webhook, ", "")
 
 
 @pytest.mark.parametrize(
@@ -163,8 +185,8 @@ _OTHERS = _NAMES.replace("webhook, ", "")
             "ALERT_ESCALATION names telegram, which needs TELEGRAM_TOKEN and MANAGER_CHAT_ID.",
         ),
         (
-            {"ALERT_ESCALATION": "webhook"},
-            f"ALERT_ESCALATION names webhook, but an escalation goes to another channel: {_OTHERS}.",
+            {"ALERT_ESCALATION": "webhook", "ALERT_ESCALATE_AFTER": "5m"},
+            "ALERT_ESCALATION names webhook, which needs ALERT_WEBHOOK_URL.",
         ),
         ({"ALERT_ESCALATION": "slack,slack"}, "ALERT_ESCALATION names slack twice."),
         (
