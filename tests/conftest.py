@@ -107,9 +107,8 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Nor would it find some among the tests and imports that there are; later ones are rare."""
+    """Nor would it find some among the tests and imports that there are."""
     gc.freeze()
-    gc.set_threshold(gc.get_threshold()[0], 10, 100)
     gc.enable()
 
 

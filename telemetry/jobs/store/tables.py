@@ -57,15 +57,23 @@ class TableCheck:
 
 
 def create_tables(engine: Engine) -> None:
-    """Create the tables of jobs that are missing, in one of several processes that do so at once."""
-    for attempts_left in reversed(range(_ATTEMPTS)):
+    """Create the tables of jobs that are missing, in one of several processes that do so at once.
+
+    Raises:
+        DBAPIError: the database refuses them, or is unavailable.
+    """
+    attempts, existing = 0, _existing_tables(engine)
+    while True:
         try:
-            Base.metadata.create_all(engine)
+            return Base.metadata.create_all(engine)
         except DBAPIError:  # another process was creating the same table, so look again
-            if not attempts_left:
+            attempts, before, existing = attempts + 1, existing, _existing_tables(engine)
+            if existing == before and attempts >= _ATTEMPTS:
                 raise
-        else:
-            return
+
+
+def _existing_tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
 
 
 class JobRunRow(Base):

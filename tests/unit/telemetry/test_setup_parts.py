@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from sqlalchemy import event, inspect
+from sqlalchemy.exc import OperationalError
 
 from telemetry import create_tables, setup
 from telemetry.alerts import get_alert_service
@@ -101,6 +102,39 @@ def test_the_tables_are_created_once_by_several_processes_at_once(engine):
 
     assert set(inspect(engine).get_table_names()) == set(Base.metadata.tables)
     create_tables(engine)
+
+
+def test_whoever_meets_others_at_each_table_still_creates_the_rest(engine, monkeypatch):
+    tables = Base.metadata.sorted_tables
+    create_all = Base.metadata.create_all
+
+    def meet(_engine):
+        missing = [table for table in tables if table.name not in inspect(engine).get_table_names()]
+        if missing:  # another process creates it just now
+            missing[0].create(engine)
+            raise OperationalError("CREATE TABLE", {}, Exception("it already exists"))
+        create_all(engine)
+
+    monkeypatch.setattr(Base.metadata, "create_all", meet)
+    monkeypatch.setattr("telemetry.jobs.store.tables._ATTEMPTS", 1)
+
+    create_tables(engine)
+
+    assert set(inspect(engine).get_table_names()) == set(Base.metadata.tables)
+
+
+def test_a_database_that_refuses_tables_is_not_asked_for_ever(engine, monkeypatch):
+    asked = []
+
+    def refuse(_engine):
+        asked.append(1)
+        raise OperationalError("CREATE TABLE", {}, Exception("permission denied"))
+
+    monkeypatch.setattr(Base.metadata, "create_all", refuse)
+
+    with pytest.raises(OperationalError, match="permission denied"):
+        create_tables(engine)
+    assert len(asked) == 5
 
 
 def test_missing_tables_are_one_warning_and_a_stop_does_not_wait_for_them(engine, caplog):
